@@ -1,0 +1,32 @@
+# One place for the compiler options that every target of the project shares.
+
+find_program(LATHE_CCACHE ccache)
+if(LATHE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${LATHE_CCACHE})
+endif()
+
+function(lathe_options target)
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow
+    $<$<BOOL:${LATHE_WERROR}>:-Werror>)
+  if(LATHE_SANITIZE)
+    target_compile_options(${target} PUBLIC -fsanitize=${LATHE_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${LATHE_SANITIZE})
+  endif()
+endfunction()
+
+# A static library of every .cc below the calling folder's given sub-folders.
+function(lathe_library target)
+  set(sources)
+  foreach(folder ${ARGN})
+    file(GLOB found CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cc)
+    list(APPEND sources ${found})
+  endforeach()
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    lathe_options(${target})
+  else()
+    add_library(${target} INTERFACE)
+    target_include_directories(${target} INTERFACE ${CMAKE_SOURCE_DIR})
+  endif()
+endfunction()

@@ -1,0 +1,36 @@
+// A whole file mapped read-only. Owns the mapping; the pages belong to the page cache.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace lathe {
+
+class MappedFile {
+ public:
+  // Error (kBadInput) naming the file and the system's reason when it cannot be opened, is not a
+  // regular file, or is empty.
+  explicit MappedFile(const std::string& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  std::span<const std::uint8_t> bytes() const noexcept { return {data_, size_}; }
+  const std::string& path() const noexcept { return path_; }
+
+  // Hints to the kernel; failures are ignored.
+  void advise_sequential(std::size_t offset, std::size_t length) const noexcept;
+  void advise_will_need(std::size_t offset, std::size_t length) const noexcept;
+  void advise_dont_need(std::size_t offset, std::size_t length) const noexcept;
+
+ private:
+  std::string path_;
+  const std::uint8_t* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace lathe

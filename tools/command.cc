@@ -1,0 +1,29 @@
+#include "tools/command.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace lathe {
+namespace {
+
+constexpr std::array<std::string_view, 5> kTwoLetterOptions = {"pg", "ub", "ctk", "ctv", "np"};
+
+bool is_two_letter_option(std::string_view arg) {
+  if (arg.size() < 3 || arg[0] != '-' || arg[1] == '-') return false;
+  const std::string_view name = arg.substr(1, arg.find('=') == arg.npos ? arg.npos : arg.find('=') - 1);
+  return std::find(kTwoLetterOptions.begin(), kTwoLetterOptions.end(), name) !=
+         kTwoLetterOptions.end();
+}
+
+}  // namespace
+
+std::vector<std::string> widen_short_options(std::vector<std::string> args) {
+  for (std::string& arg : args) {
+    if (arg == "--") break;  // what follows is no option
+    if (is_two_letter_option(arg)) arg.insert(0, 1, '-');
+  }
+  return args;
+}
+
+}  // namespace lathe

@@ -25,9 +25,10 @@ namespace lathe {
 // Blocks of n elements to float32, bit for bit the values that the format defines.
 using DecodeFn = void (*)(const void* blocks, std::size_t n, float* out) noexcept;
 
-// Integer formats: n elements to signed int8 codes with one scale (and minimum) per `group` elements
-// (FormatInfo): value = scale * code + minimum, exactly up to the rounding of that expression.
-// IQ1's +-1/8 offsets are folded into codes of 8 * grid +- 1. mins is not touched unless has_min.
+// Integer formats: n elements to signed int8 codes with one scale (and minimum) per `group`
+// elements (FormatInfo): value = scale * code + minimum, exactly up to the rounding of that
+// expression. IQ1's +-1/8 offsets are folded into codes of 8 * grid +- 1. mins is not touched
+// unless has_min.
 using UnpackFn = void (*)(const void* blocks, std::size_t n, std::int8_t* codes, float* scales,
                           float* mins) noexcept;
 
@@ -59,8 +60,8 @@ struct MatmulKernels {  // of one format
   PackFn pack = nullptr;
   MultiplyFn multiply = nullptr;
   PanelBytesFn panel_bytes = nullptr;
-  std::size_t panel_rows = 0;           // rows of a panel
-  const char* matvec_name = "";         // tier and kind, for `lathe cpu`: "avx512 direct", "avx2 unpacked"
+  std::size_t panel_rows = 0;    // rows of a panel
+  const char* matvec_name = "";  // tier and kind, for `lathe cpu`: "avx512 direct", "avx2 unpacked"
   const char* panel_name = "";
 };
 
@@ -70,38 +71,40 @@ enum class RopePairing : std::uint8_t {
 };
 
 // One piece of attention: n_q query vectors of one KV head against n_keys <= kAttentionPiece cached
-// keys, with a softmax of its own. For query i only the first n_visible[i] keys count (0 is allowed:
-// max = -infinity, sum = 0, out = 0). Pieces are merged in order by the caller (online softmax,
-// Milakov & Gimelshein 2018; Dao et al. 2022), so the score matrix of a whole context never exists.
+// keys, with a softmax of its own. For query i only the first n_visible[i] keys count (0 is
+// allowed: max = -infinity, sum = 0, out = 0). Pieces are merged in order by the caller (online
+// softmax, Milakov & Gimelshein 2018; Dao et al. 2022), so the score matrix of a whole context
+// never exists.
 //
 //   max[i] = max_j s_ij,  sum[i] = sum_j exp(s_ij - max[i]),  out[i] = sum_j exp(s_ij - max[i]) v_j
 //   with s_ij = q_i . k_j; q is scaled already.
 //
 // A query's result does not depend on the other queries of the call.
-inline constexpr std::size_t kAttentionPiece = 256;
+constexpr std::size_t kAttentionPiece = 256;
 
 struct AttendArgs {
-  const float* q;                 // [n_q, head_dim], q_stride floats apart
+  const float* q;  // [n_q, head_dim], q_stride floats apart
   std::size_t q_stride;
   std::size_t n_q;
   const std::int32_t* n_visible;  // [n_q]
-  const std::int32_t* cells;      // [n_keys] index of each key's cell in the cache, in order of position
+  const std::int32_t*
+      cells;  // [n_keys] index of each key's cell in the cache, in order of position
   std::size_t n_keys;
-  const std::uint8_t* k;          // key of this head in cell c starts at k + c * k_stride bytes
+  const std::uint8_t* k;  // key of this head in cell c starts at k + c * k_stride bytes
   const std::uint8_t* v;
   std::size_t k_stride, v_stride;
-  Format k_format, v_format;      // F32, F16, BF16 or Q8_0
-  std::size_t head_dim;           // even; a multiple of 32 for Q8_0
-  float* max;                     // [n_q]
-  float* sum;                     // [n_q]
-  float* out;                     // [n_q, head_dim], out_stride floats apart
+  Format k_format, v_format;  // F32, F16, BF16 or Q8_0
+  std::size_t head_dim;       // even; a multiple of 32 for Q8_0
+  float* max;                 // [n_q]
+  float* sum;                 // [n_q]
+  float* out;                 // [n_q, head_dim], out_stride floats apart
   std::size_t out_stride;
-  void* scratch;                  // attend_scratch_bytes(n_q, head_dim) bytes, 64-byte aligned
+  void* scratch;  // attend_scratch_bytes(n_q, head_dim) bytes, 64-byte aligned
 };
 
 // A probe runs n_iterations of an unrolled loop of the tier's best instruction and returns how many
-// multiply-accumulates (peaks) or bytes (read) that was. `sink` receives a value that depends on all
-// of it, so that nothing is optimised away.
+// multiply-accumulates (peaks) or bytes (read) that was. `sink` receives a value that depends on
+// all of it, so that nothing is optimised away.
 using PeakProbeFn = double (*)(std::size_t n_iterations, float* sink) noexcept;
 using ReadProbeFn = double (*)(const void* data, std::size_t bytes, float* sink) noexcept;
 
@@ -109,15 +112,16 @@ struct KernelTable {
   const char* tier = "";
 
   DecodeFn decode[kFormatCount] = {};
-  UnpackFn unpack[kFormatCount] = {};   // null for F32, F16, BF16
+  UnpackFn unpack[kFormatCount] = {};  // null for F32, F16, BF16
   EncodeFn encode[kFormatCount] = {};
   QuantizeActFn quantize_act[kActKindCount] = {};
   MatmulKernels matmul[kFormatCount] = {};
 
   // y = x / sqrt(mean(x^2) + eps) * weight; y may be x. Squares are summed in double or pairwise.
-  void (*rms_norm)(const float* x, const float* weight, std::size_t n, float eps, float* y) noexcept;
-  void (*add)(float* x, const float* y, std::size_t n) noexcept;             // x += y
-  void (*scale)(float* x, float factor, std::size_t n) noexcept;             // x *= factor
+  void (*rms_norm)(const float* x, const float* weight, std::size_t n, float eps,
+                   float* y) noexcept;
+  void (*add)(float* x, const float* y, std::size_t n) noexcept;  // x += y
+  void (*scale)(float* x, float factor, std::size_t n) noexcept;  // x *= factor
   void (*silu_mul)(const float* gate, const float* up, std::size_t n, float* out) noexcept;
   // Rotates n_heads heads of head_dim elements in place; cos and sin are [head_dim / 2].
   void (*rope)(float* x, std::size_t n_heads, std::size_t head_dim, const float* cos,

@@ -1,9 +1,9 @@
-// Instruction-set tiers: which exist in this build, which the CPU supports, and the table of the one
-// that is used.
+// Instruction-set tiers: which exist in this build, which the CPU supports, and the table of the
+// one that is used.
 //
 // Each tier's objects export one symbol, the function that overrides entries of a table; everything
-// else in them has internal linkage, so that no inline function compiled for a newer instruction set
-// can be picked by the linker for code that runs on an older CPU.
+// else in them has internal linkage, so that no inline function compiled for a newer instruction
+// set can be picked by the linker for code that runs on an older CPU.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@
 namespace lathe {
 
 struct TierInfo {
-  std::string_view name;              // "scalar", "avx2", "avx512", "avx512bf16", "neon", ...
-  bool (*supported)() noexcept;       // by this CPU and operating system
+  std::string_view name;         // "scalar", "avx2", "avx512", "avx512bf16", "neon", ...
+  bool (*supported)() noexcept;  // by this CPU and operating system
   void (*fill)(KernelTable& table) noexcept;
 };
 

@@ -3,7 +3,9 @@
 namespace lathe {
 namespace {
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+constexpr char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 bool same_in_any_case(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;

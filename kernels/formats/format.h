@@ -2,6 +2,9 @@
 //
 // A row of n elements is n / block_elems blocks packed back to back; rows follow each other without
 // padding. Layouts: one header per format beside this file.
+//
+// Everything here has internal linkage (static, constants without inline): the instruction-set
+// tiers include it, and no function compiled for one of them may be shared (kernels/tiers.h).
 #pragma once
 
 #include <cstddef>
@@ -16,7 +19,7 @@ enum class Format : std::uint8_t {
 #undef LATHE_FORMAT
 };
 
-inline constexpr std::size_t kFormatCount = 0
+constexpr std::size_t kFormatCount = 0
 #define LATHE_FORMAT(id, name, gguf_id, elems, bytes, act, group, has_min) +1
 #include "kernels/formats/formats.def"
 #undef LATHE_FORMAT
@@ -29,7 +32,7 @@ enum class ActKind : std::uint8_t {
   kQ8x32,   // int8 with one scale per 32
   kQ8x256,  // int8 with one scale per 256
 };
-inline constexpr std::size_t kActKindCount = 4;
+constexpr std::size_t kActKindCount = 4;
 
 struct FormatInfo {
   std::string_view name;
@@ -43,19 +46,21 @@ struct FormatInfo {
   constexpr double bits_per_weight() const noexcept { return 8.0 * block_bytes / block_elems; }
 };
 
-inline constexpr FormatInfo kFormatInfo[kFormatCount] = {
+constexpr FormatInfo kFormatInfo[kFormatCount] = {
 #define LATHE_FORMAT(id, name, gguf_id, elems, bytes, act, group, has_min) \
   {name, gguf_id, elems, bytes, ActKind::act, group, has_min},
 #include "kernels/formats/formats.def"
 #undef LATHE_FORMAT
 };
 
-constexpr std::size_t index_of(Format f) noexcept { return static_cast<std::size_t>(f); }
-constexpr const FormatInfo& format_info(Format f) noexcept { return kFormatInfo[index_of(f)]; }
-constexpr std::string_view format_name(Format f) noexcept { return format_info(f).name; }
+static constexpr std::size_t index_of(Format f) noexcept { return static_cast<std::size_t>(f); }
+static constexpr const FormatInfo& format_info(Format f) noexcept {
+  return kFormatInfo[index_of(f)];
+}
+static constexpr std::string_view format_name(Format f) noexcept { return format_info(f).name; }
 
 // Bytes of a row of n elements; n must be a multiple of block_elems.
-constexpr std::size_t row_bytes(Format f, std::size_t n) noexcept {
+static constexpr std::size_t row_bytes(Format f, std::size_t n) noexcept {
   return n / format_info(f).block_elems * format_info(f).block_bytes;
 }
 

@@ -1,7 +1,6 @@
 // Reading a file and writing what was read gives the same bytes: that covers every field of both.
 #include <gtest/gtest.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -10,6 +9,7 @@
 
 #include "runtime/gguf/gguf_file.h"
 #include "runtime/gguf/gguf_writer.h"
+#include "tests/support/temp_dir.h"
 
 namespace lathe {
 namespace {
@@ -41,14 +41,14 @@ class RoundTrip : public testing::TestWithParam<const char*> {};
 
 TEST_P(RoundTrip, GivesTheSameBytes) {
   const std::string source = std::string(LATHE_SOURCE_DIR) + "/tests/" + GetParam();
-  const std::string copy = testing::TempDir() + "round_trip.gguf";
+  const TempDir dir;
+  const std::string copy = dir.file("copy.gguf");
   const GgufFile in = GgufFile::open(source);
   EXPECT_FALSE(in.tensors().empty());
   for (const std::size_t chunk : {std::size_t{1000}, std::size_t{1} << 22}) {
     copy_model(in, copy, chunk);
     EXPECT_EQ(read_all(source), read_all(copy));
   }
-  std::filesystem::remove(copy);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, RoundTrip,

@@ -5,8 +5,11 @@
 #include <chrono>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/machine/affinity.h"
+#include "runtime/machine/placement.h"
 
 namespace lathe {
 namespace {
@@ -23,13 +26,6 @@ void relax() noexcept {
 #endif
 }
 
-int allowed_cpus() noexcept {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
-}
-
 }  // namespace
 
 ThreadPool::ThreadPool(const ThreadPoolOptions& options) : spin_us_(options.spin_us) {
@@ -37,20 +33,40 @@ ThreadPool::ThreadPool(const ThreadPoolOptions& options) : spin_us_(options.spin
     throw usage_error("number of threads must be 0 to " + std::to_string(kMaxThreads) + ", not " +
                       std::to_string(options.n_threads));
   }
-  const int n_cpus = allowed_cpus();
-  size_ = options.n_threads == 0 ? n_cpus : options.n_threads;
-  crowded_ = size_ > n_cpus;
-  workers_.reserve(static_cast<std::size_t>(size_ - 1));
+  const Topology topology = options.topology != nullptr ? *options.topology : read_topology();
+  size_ = options.n_threads == 0 ? default_thread_count(topology) : options.n_threads;
+  ThreadPlacement placement = place_threads(topology, size_);
+  crowded_ = placement.crowded;
+  if (options.pin && topology.is_this_machine) {
+    memory_policy_.emplace(placement.memory);  // before the workers start: they inherit it
+  } else {
+    for (std::vector<int>& cpus : placement.cpus) cpus.clear();
+  }
+  start(placement.cpus);
+}
+
+void ThreadPool::start(const std::vector<std::vector<int>>& cpus) {
+  workers_.reserve(cpus.size() - 1);
   try {
-    for (int t = 1; t < size_; ++t) workers_.emplace_back([this, t] { work(t); });
+    for (std::size_t t = 1; t < cpus.size(); ++t) {
+      workers_.emplace_back([this, t, own = cpus[t]] {
+        bind_this_thread(own);
+        work(static_cast<int>(t));
+      });
+    }
   } catch (const std::system_error& e) {
     stop();
     throw failed("cannot start thread " + std::to_string(workers_.size() + 1) + " of " +
                  std::to_string(size_) + ": " + e.what());
   }
+  std::vector<int> before = thread_cpus();
+  if (bind_this_thread(cpus[0])) callers_cpus_ = std::move(before);
 }
 
-ThreadPool::~ThreadPool() { stop(); }
+ThreadPool::~ThreadPool() {
+  stop();
+  bind_this_thread(callers_cpus_);
+}
 
 void ThreadPool::stop() noexcept {
   stopping_ = true;

@@ -15,11 +15,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <type_traits>
 #include <vector>
 
 #include "runtime/base/aligned_buffer.h"
+#include "runtime/machine/numa.h"
+#include "runtime/machine/topology.h"
 
 namespace lathe {
 
@@ -27,12 +30,15 @@ struct ThreadPoolOptions {
   int n_threads = 0;  // 0: one per physical core (performance cores only where there are two kinds)
   bool pin = true;    // bind threads to cores; ignored when there are more threads than CPUs
   int spin_us = 500;  // how long a thread spins for the next job before it sleeps
+  const Topology* topology = nullptr;  // null: looked up; used only while the pool is made
 };
 
 class ThreadPool {
  public:
   // Error (kUsage) for a negative or absurd number of threads, (kFailed) when the system refuses to
-  // start one. The calling thread keeps off the other workers' cores until the pool is destroyed.
+  // start one. With `pin`, the calling thread is bound too, and prefers (or interleaves) memory as
+  // place_threads() says, until the pool is destroyed; threads that it starts meanwhile inherit
+  // that.
   explicit ThreadPool(const ThreadPoolOptions& options = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -83,6 +89,7 @@ class ThreadPool {
  private:
   using Job = void (*)(void* context, int thread) noexcept;
 
+  void start(const std::vector<std::vector<int>>& cpus);
   void dispatch(Job job, void* context) noexcept;
   void work(int thread) noexcept;
   void wait_for_epoch_after(std::uint32_t seen) noexcept;
@@ -94,7 +101,9 @@ class ThreadPool {
 
   int size_ = 1;
   int spin_us_ = 0;
-  bool crowded_ = false;  // more threads than CPUs: yield at once instead of spinning
+  bool crowded_ = false;           // more threads than CPUs: yield at once instead of spinning
+  std::vector<int> callers_cpus_;  // to give back; empty: the caller was not bound
+  std::optional<ScopedMemoryPolicy> memory_policy_;
   std::vector<std::thread> workers_;
 
   // Written by the caller before epoch_ moves, read by workers after.

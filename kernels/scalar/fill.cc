@@ -2,6 +2,12 @@
 
 namespace lathe {
 
-void fill_scalar(KernelTable& table) noexcept { fill_scalar_formats(table); }
+void fill_scalar(KernelTable& table) noexcept {
+  fill_scalar_formats(table);
+  fill_scalar_activation(table);
+  fill_scalar_matmul(table);
+  fill_scalar_vector_ops(table);
+  fill_scalar_attend(table);
+}
 
 }  // namespace lathe

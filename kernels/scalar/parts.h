@@ -6,6 +6,10 @@
 
 namespace lathe {
 
-void fill_scalar_formats(KernelTable& table) noexcept;  // decode, unpack
+void fill_scalar_formats(KernelTable& table) noexcept;     // decode, unpack, encode
+void fill_scalar_activation(KernelTable& table) noexcept;  // quantize_act
+void fill_scalar_matmul(KernelTable& table) noexcept;      // matmul
+void fill_scalar_vector_ops(KernelTable& table) noexcept;  // rms_norm .. log_sum_exp
+void fill_scalar_attend(KernelTable& table) noexcept;      // attend and its scratch
 
 }  // namespace lathe

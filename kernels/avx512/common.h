@@ -1,0 +1,92 @@
+// Small vocabulary of the AVX-512 tier.
+//
+// Everything in the tier's headers has internal linkage: the objects export fill_avx512* only, so
+// that no function compiled for AVX-512 can serve code that runs on an older CPU. For the same
+// reason nothing of <algorithm> and its kin is used here.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/activation.h"
+#include "kernels/formats/blocks.h"
+#include "kernels/kernel_table.h"
+
+namespace lathe {
+namespace {
+
+using std::int32_t;
+using std::int8_t;
+using std::size_t;
+using std::uint16_t;
+using std::uint32_t;
+using std::uint64_t;
+using std::uint8_t;
+
+inline size_t min_of(size_t a, size_t b) noexcept { return a < b ? a : b; }
+
+template <class T>
+inline T load_as(const void* p) noexcept {
+  T v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+inline float half_to_float(uint16_t h) noexcept { return _cvtsh_ss(h); }
+
+// The first n (0 to 16) lanes.
+inline __mmask16 first_lanes(size_t n) noexcept {
+  return static_cast<__mmask16>((1u << min_of(n, 16)) - 1u);
+}
+
+inline __m512 broadcast(const float* p) noexcept { return _mm512_set1_ps(*p); }
+inline __m512i broadcast4(const void* p) noexcept { return _mm512_set1_epi32(load_as<int32_t>(p)); }
+
+inline __m512 bf16_to_float(__m256i x) noexcept {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
+}
+
+// Round to nearest even; a NaN stays a NaN and becomes quiet.
+inline __m256i float_to_bf16(__m512 x) noexcept {
+  const __m512i u = _mm512_castps_si512(x);
+  const __m512i high = _mm512_srli_epi32(u, 16);
+  const __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
+  const __m512i half = _mm512_add_epi32(_mm512_set1_epi32(0x7fff), odd);
+  const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(u, half), 16);
+  const __m512i quiet = _mm512_or_si512(high, _mm512_set1_epi32(64));
+  const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  return _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, nan, quiet));
+}
+
+// Rows to columns of 32-bit words: v[i] word j becomes v[j] word i.
+inline void transpose_16x16(__m512i v[16]) noexcept {
+  __m512i t[16];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {  // words of four rows, per 128-bit lane
+    const __m512i ab_lo = _mm512_unpacklo_epi32(v[4 * i], v[4 * i + 1]);
+    const __m512i ab_hi = _mm512_unpackhi_epi32(v[4 * i], v[4 * i + 1]);
+    const __m512i cd_lo = _mm512_unpacklo_epi32(v[4 * i + 2], v[4 * i + 3]);
+    const __m512i cd_hi = _mm512_unpackhi_epi32(v[4 * i + 2], v[4 * i + 3]);
+    t[4 * i] = _mm512_unpacklo_epi64(ab_lo, cd_lo);
+    t[4 * i + 1] = _mm512_unpackhi_epi64(ab_lo, cd_lo);
+    t[4 * i + 2] = _mm512_unpacklo_epi64(ab_hi, cd_hi);
+    t[4 * i + 3] = _mm512_unpackhi_epi64(ab_hi, cd_hi);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4;
+       ++j) {  // then the 128-bit lanes: lane l of t[4 i + j] to lane i of v[4 l + j]
+    const __m512i a = _mm512_shuffle_i32x4(t[j], t[4 + j], 0x88);
+    const __m512i b = _mm512_shuffle_i32x4(t[j], t[4 + j], 0xdd);
+    const __m512i c = _mm512_shuffle_i32x4(t[8 + j], t[12 + j], 0x88);
+    const __m512i d = _mm512_shuffle_i32x4(t[8 + j], t[12 + j], 0xdd);
+    v[j] = _mm512_shuffle_i32x4(a, c, 0x88);
+    v[8 + j] = _mm512_shuffle_i32x4(a, c, 0xdd);
+    v[4 + j] = _mm512_shuffle_i32x4(b, d, 0x88);
+    v[12 + j] = _mm512_shuffle_i32x4(b, d, 0xdd);
+  }
+}
+
+}  // namespace
+}  // namespace lathe

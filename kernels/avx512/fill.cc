@@ -1,0 +1,13 @@
+// The AVX-512 tier (F, BW, VL, DQ, VNNI, VBMI).
+#include "kernels/avx512/fill.h"
+
+namespace lathe {
+
+void fill_avx512(KernelTable& table) noexcept {
+  fill_avx512_unpacked(table);
+  fill_avx512_multiply(table);
+  fill_avx512_float(table);
+  fill_avx512_convert(table);
+}
+
+}  // namespace lathe

@@ -1,0 +1,86 @@
+// Matrix times one token for any integer format: 256 columns of a row are unpacked to the stack and
+// meet the activations with vpdpbusd.
+#pragma once
+
+#include "kernels/avx512/unpack.h"
+
+namespace lathe {
+namespace {
+
+struct alignas(64) UnpackedChunk {
+  int8_t codes[256];
+  float scales[16];
+  float mins[16];
+};
+
+// Lane to group of columns: slice i of 64 columns, groups of `group` columns.
+inline __m512i group_of_lane(size_t slice, size_t group) noexcept {
+  const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const __m512i shift = _mm512_set1_epi32(group == 32 ? 3 : 2);
+  const int first = static_cast<int>(slice * 64 / group);
+  return _mm512_add_epi32(_mm512_srlv_epi32(lanes, shift), _mm512_set1_epi32(first));
+}
+
+// Activation scale of each group of a chunk of `width` columns from column c on.
+template <Format F>
+inline __m512 group_scales(const ActRow& x, size_t c, size_t width) noexcept {
+  constexpr FormatInfo kInfo = format_info(F);
+  if constexpr (kInfo.act == ActKind::kQ8x256) return broadcast(x.scales + c / 256);
+  const __m512 scales = _mm512_maskz_loadu_ps(first_lanes(width / 32), x.scales + c / 32);
+  if constexpr (kInfo.group == 32) return scales;
+  return _mm512_permutexvar_ps(_mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0),
+                               scales);
+}
+
+// Exact dot products of 64 (or, in a tail, 32) columns: lane l holds those of columns 4 l to 4 l
+// + 3. vpdpbusd wants unsigned weights: their signs move to the activations.
+template <bool kSigned>
+inline __m512i dot64(const int8_t* codes, const int8_t* act, size_t columns) noexcept {
+  const __mmask64 valid = columns >= 64 ? ~__mmask64{0} : __mmask64{0xffffffff};
+  const __m512i q = _mm512_load_si512(codes), zero = _mm512_setzero_si512();
+  const __m512i a = _mm512_maskz_loadu_epi8(valid, act);
+  if constexpr (!kSigned) return _mm512_dpbusd_epi32(zero, q, a);
+  const __m512i signed_a = _mm512_mask_sub_epi8(a, _mm512_movepi8_mask(q), zero, a);
+  return _mm512_dpbusd_epi32(zero, _mm512_abs_epi8(q), signed_a);
+}
+
+template <Format F>
+inline __m512 add_unpacked(const UnpackedChunk& w, const ActRow& x, size_t c, size_t width,
+                           __m512 sum) noexcept {
+  constexpr FormatInfo kInfo = format_info(F);
+  const __m512 act_scales = group_scales<F>(x, c, width);
+  const __mmask16 groups = first_lanes(width / kInfo.group);
+  const __m512 scales = _mm512_mul_ps(_mm512_load_ps(w.scales), act_scales);
+  if constexpr (kInfo.has_min) {
+    const float* sums = kInfo.group == 32 ? x.sums32 : x.sums16;
+    const __m512 mins = _mm512_mul_ps(_mm512_load_ps(w.mins), act_scales);
+    const __m512 code_sums = _mm512_maskz_loadu_ps(groups, sums + c / kInfo.group);
+    sum = _mm512_mask3_fmadd_ps(mins, code_sums, sum, groups);
+  }
+  for (size_t i = 0; i < width; i += 64) {
+    const __m512i dot = dot64<!kInfo.has_min>(w.codes + i, x.codes + c + i, width - i);
+    const __m512 s = _mm512_permutexvar_ps(group_of_lane(i / 64, kInfo.group), scales);
+    sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), s, sum);
+  }
+  return sum;
+}
+
+template <Format F>
+void matvec_unpacked(const void* w, size_t row_stride, size_t n_rows, size_t n_cols,
+                     const void* act, float* y) noexcept {
+  const ActRow x(act, act_layout(format_info(F).act, n_cols));
+  UnpackedChunk chunk = {};
+  for (size_t r = 0; r < n_rows; ++r) {
+    const auto* row = static_cast<const uint8_t*>(w) + r * row_stride;
+    __m512 sum = _mm512_setzero_ps();
+    for (size_t c = 0; c < n_cols; c += 256) {
+      const size_t width = min_of(256, n_cols - c);
+      unpack<F>(row + row_bytes(F, c), width, chunk.codes, chunk.scales, chunk.mins);
+      sum = add_unpacked<F>(chunk, x, c, width, sum);
+    }
+    y[r] = _mm512_reduce_add_ps(sum);
+  }
+}
+
+}  // namespace
+}  // namespace lathe

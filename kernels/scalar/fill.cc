@@ -8,6 +8,7 @@ void fill_scalar(KernelTable& table) noexcept {
   fill_scalar_matmul(table);
   fill_scalar_vector_ops(table);
   fill_scalar_attend(table);
+  fill_scalar_probes(table);
 }
 
 }  // namespace lathe

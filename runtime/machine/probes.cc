@@ -1,0 +1,132 @@
+#include "runtime/machine/probes.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+namespace lathe {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) noexcept {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// A result that is stored where others could see it cannot be optimised away.
+void keep(float value) noexcept {
+  std::atomic<float> sink;
+  sink.store(value, std::memory_order_relaxed);
+  asm volatile("" : : "r"(&sink) : "memory");
+}
+
+struct Slice {
+  double seconds;
+  double macs;
+};
+
+Slice run_slice(ThreadPool& pool, PeakProbeFn probe, std::size_t n_iterations) noexcept {
+  std::atomic<double> macs{0};
+  const Clock::time_point start = Clock::now();
+  pool.run([&](int) noexcept {
+    float sink = 0;
+    macs.fetch_add(probe(n_iterations, &sink), std::memory_order_relaxed);
+    keep(sink);
+  });
+  return {seconds_since(start), macs.load()};
+}
+
+// MemAvailable of /proc/meminfo, in bytes; 0 when unknown.
+std::size_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::size_t kib = 0;
+  for (std::string word; file >> word;) {
+    if (word == "MemAvailable:" && file >> kib) return kib * 1024;
+  }
+  return 0;
+}
+
+// Huge pages where the system offers them: a probe is not to measure address translation.
+void advise_huge(std::byte* data, std::size_t size) noexcept {
+  constexpr std::size_t kHuge = std::size_t{2} << 20;
+  const auto begin = (reinterpret_cast<std::uintptr_t>(data) + kHuge - 1) / kHuge * kHuge;
+  const auto end = (reinterpret_cast<std::uintptr_t>(data) + size) / kHuge * kHuge;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
+// What a thread reads at a time; also the least that one thread gets.
+constexpr std::size_t kPiece = std::size_t{1} << 20;
+
+}  // namespace
+
+double peak_rate(ThreadPool& pool, PeakProbeFn probe, double seconds) noexcept {
+  if (probe == nullptr) return 0;
+  constexpr double kSliceSeconds = 0.004;
+  const Clock::time_point start = Clock::now();
+  std::size_t n_iterations = 1000;
+  double best = 0;
+  do {
+    const Slice slice = run_slice(pool, probe, n_iterations);
+    if (slice.seconds < kSliceSeconds / 4) {
+      n_iterations *= 4;  // too short to time well
+      continue;
+    }
+    best = std::max(best, slice.macs / slice.seconds);
+  } while (best == 0 || seconds_since(start) < seconds);
+  return best;
+}
+
+PeakRates measure_peaks(ThreadPool& pool, const KernelTable& kernels,
+                        double seconds_each) noexcept {
+  return {.int8 = peak_rate(pool, kernels.probe_int8, seconds_each),
+          .fma = peak_rate(pool, kernels.probe_fma, seconds_each),
+          .bf16 = peak_rate(pool, kernels.probe_bf16, seconds_each)};
+}
+
+std::size_t dram_probe_bytes(const Topology& topology) {
+  constexpr std::size_t kLeast = std::size_t{512} << 20;
+  constexpr std::size_t kMost = std::size_t{8} << 30;
+  std::size_t bytes = std::clamp<std::size_t>(4 * topology.last_level_bytes(), kLeast, kMost);
+  if (const std::size_t available = available_memory(); available > 0) {
+    bytes = std::min(bytes, available / 4);
+  }
+  return std::max(bytes, kPiece);
+}
+
+BandwidthProbe::BandwidthProbe(ThreadPool& pool, const KernelTable& kernels, std::size_t bytes)
+    : pool_(pool), read_(kernels.probe_read), buffer_(std::max(bytes, kPiece)) {
+  advise_huge(buffer_.data(), buffer_.size());
+  // Untouched pages would all be the one zero page, which is always in the cache.
+  pool_.for_ranges(buffer_.size(), kPiece, [this](std::size_t begin, std::size_t end) noexcept {
+    std::memset(buffer_.data() + begin, 1, end - begin);
+  });
+}
+
+double BandwidthProbe::one_pass() noexcept {
+  std::atomic<double> read{0};
+  const Clock::time_point start = Clock::now();
+  pool_.for_ranges(buffer_.size(), kPiece, [&](std::size_t begin, std::size_t end) noexcept {
+    float sink = 0;
+    read.fetch_add(read_(buffer_.data() + begin, end - begin, &sink), std::memory_order_relaxed);
+    keep(sink);
+  });
+  return read.load() / seconds_since(start);
+}
+
+double BandwidthProbe::measure(double seconds) noexcept {
+  const Clock::time_point start = Clock::now();
+  one_pass();
+  double best = 0;
+  do {
+    best = std::max(best, one_pass());
+  } while (seconds_since(start) < seconds);
+  return best;
+}
+
+}  // namespace lathe

@@ -4,12 +4,9 @@
 // multiplying instruction bounds it (latency 5 times two ports needs 10), and touches no memory.
 #include <immintrin.h>
 
-#include "kernels/kernel_table.h"
+#include "kernels/avx512/fill.h"
 
 namespace lathe {
-
-void fill_avx512_probes(KernelTable& table) noexcept;
-
 namespace {
 
 constexpr std::size_t kAccumulators = 16;

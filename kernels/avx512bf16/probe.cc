@@ -1,12 +1,9 @@
 // Probe of the bfloat16 dot product (see kernels/avx512/probe.cc for the others of AVX-512).
 #include <immintrin.h>
 
-#include "kernels/kernel_table.h"
+#include "kernels/avx512bf16/fill.h"
 
 namespace lathe {
-
-void fill_avx512bf16_probes(KernelTable& table) noexcept;
-
 namespace {
 
 constexpr std::size_t kAccumulators = 16;

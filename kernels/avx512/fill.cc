@@ -8,6 +8,8 @@ void fill_avx512(KernelTable& table) noexcept {
   fill_avx512_multiply(table);
   fill_avx512_float(table);
   fill_avx512_convert(table);
+  fill_avx512_ops(table);
+  fill_avx512_attend(table);
   fill_avx512_probes(table);
 }
 

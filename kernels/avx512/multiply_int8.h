@@ -1,6 +1,6 @@
-// The inner loops of int8 panels: 32 rows x up to 12 tokens, vpdpbusd.
+// The inner loops of int8 panels: 32 rows x up to 8 tokens, vpdpbusd.
 //
-// Twenty-four int32 accumulators stay in registers over a group of columns; the float accumulators
+// Sixteen int32 accumulators stay in registers over a group of columns; the float accumulators
 // are in L1, one load and one store per group, which the load ports have room for. What bounds the
 // loop is the issue of vector arithmetic: per group of 32 columns 8 dot products and 2 to 4 float
 // operations per vector of 16 rows.
@@ -43,7 +43,7 @@ inline void dot_group(const uint8_t* codes, const TokenView& x, size_t group,
     for (size_t t = 0; t < T; ++t) acc[t][0] = acc[t][1] = _mm512_setzero_si512();
   } else {
     const size_t bias = (P.group == 32 ? x.layout.bias32 : x.layout.bias16) + 4 * group;
-#pragma GCC unroll 12
+#pragma GCC unroll 8
     for (size_t t = 0; t < T; ++t) acc[t][0] = acc[t][1] = broadcast4(x.at(t, bias));
   }
   const uint8_t* a = x.row + group * P.group;
@@ -51,7 +51,7 @@ inline void dot_group(const uint8_t* codes, const TokenView& x, size_t group,
   for (size_t k = 0; k < P.group / 4; ++k) {
     const __m512i w0 = _mm512_loadu_si512(codes + 128 * k);
     const __m512i w1 = _mm512_loadu_si512(codes + 128 * k + 64);
-#pragma GCC unroll 12
+#pragma GCC unroll 8
     for (size_t t = 0; t < T; ++t) {
       const __m512i b = broadcast4(a + t * x.stride + 4 * k);
       acc[t][0] = _mm512_dpbusd_epi32(acc[t][0], w0, b);
@@ -66,7 +66,7 @@ template <Int8Panel P, size_t T>
 inline void add_group(const uint8_t* panel, const TokenView& x, size_t group,
                       const __m512i acc[T][2], FloatTile<T>& sum) noexcept {
   const size_t sums = (P.group == 32 ? x.layout.sums32 : x.layout.sums16) + 4 * group;
-#pragma GCC unroll 12
+#pragma GCC unroll 8
   for (size_t t = 0; t < T; ++t) {
 #pragma GCC unroll 2
     for (size_t h = 0; h < 2; ++h) {
@@ -87,7 +87,7 @@ inline void add_scaled_group(const uint8_t* panel, const TokenView& x, size_t gr
                              const __m512i acc[T][2], FloatTile<T>& sum) noexcept {
   const size_t sums = (P.group == 32 ? x.layout.sums32 : x.layout.sums16) + 4 * group;
   const size_t scale = x.layout.scales + 4 * (group * P.group / 32);
-#pragma GCC unroll 12
+#pragma GCC unroll 8
   for (size_t t = 0; t < T; ++t) {
     const __m512 a = broadcast(static_cast<const float*>(x.at(t, scale)));
 #pragma GCC unroll 2
@@ -111,7 +111,7 @@ inline void add_scaled_group(const uint8_t* panel, const TokenView& x, size_t gr
 template <size_t T>
 inline void add_chunk(const TokenView& x, size_t chunk, FloatTile<T>& part,
                       FloatTile<T>& total) noexcept {
-#pragma GCC unroll 12
+#pragma GCC unroll 8
   for (size_t t = 0; t < T; ++t) {
     const __m512 a = broadcast(static_cast<const float*>(x.at(t, x.layout.scales + 4 * chunk)));
 #pragma GCC unroll 2
@@ -123,12 +123,18 @@ inline void add_chunk(const TokenView& x, size_t chunk, FloatTile<T>& part,
   }
 }
 
+struct OutTile {
+  float* p;
+  size_t stride;
+  __mmask16 rows[2];
+};
+
+// By value and with local sums: nothing that the loop reads can alias what it writes.
 template <Int8Panel P, size_t T>
-[[gnu::noinline]] void multiply_tile(const uint8_t* panel, size_t n_cols, const TokenView& x,
-                                     FloatTile<T>& total) noexcept {
+[[gnu::noinline]] void multiply_tile(const uint8_t* panel, size_t n_cols, TokenView x,
+                                     OutTile out) noexcept {
   constexpr size_t kGroupsPerScale = (P.act == ActKind::kQ8x256 ? 256 : 32) / P.group;
-  FloatTile<T> part = {};
-  total = {};
+  FloatTile<T> part = {}, total = {};
   for (size_t g = 0; g < n_cols / P.group; g += kGroupsPerScale) {
     for (size_t i = g; i < g + kGroupsPerScale; ++i, panel += P.bytes()) {
       __m512i acc[T][2];
@@ -141,25 +147,18 @@ template <Int8Panel P, size_t T>
     }
     if constexpr (P.act == ActKind::kQ8x256) add_chunk<T>(x, g / kGroupsPerScale, part, total);
   }
+  for (size_t t = 0; t < T; ++t, out.p += out.stride) {
+    _mm512_mask_storeu_ps(out.p, out.rows[0], _mm512_load_ps(total.v[t][0]));
+    _mm512_mask_storeu_ps(out.p + 16, out.rows[1], _mm512_load_ps(total.v[t][1]));
+  }
 }
-
-struct OutTile {
-  float* p;
-  size_t stride;
-  __mmask16 rows[2];
-};
 
 template <Int8Panel P, size_t T>
 inline void multiply_tokens(const void* panel, size_t n_cols, const TokenView& first, size_t begin,
                             const OutTile& out) noexcept {
   const TokenView x = {first.row + begin * first.stride, first.stride, first.layout};
-  FloatTile<T> tile;
-  multiply_tile<P, T>(static_cast<const uint8_t*>(panel), n_cols, x, tile);
-  for (size_t t = 0; t < T; ++t) {
-    float* y = out.p + (begin + t) * out.stride;
-    _mm512_mask_storeu_ps(y, out.rows[0], _mm512_load_ps(tile.v[t][0]));
-    _mm512_mask_storeu_ps(y + 16, out.rows[1], _mm512_load_ps(tile.v[t][1]));
-  }
+  const OutTile y = {out.p + begin * out.stride, out.stride, {out.rows[0], out.rows[1]}};
+  multiply_tile<P, T>(static_cast<const uint8_t*>(panel), n_cols, x, y);
 }
 
 template <Int8Panel P>
@@ -169,8 +168,7 @@ void multiply_int8(const void* panel, size_t n_rows, size_t n_cols, const void* 
   const OutTile y = {
       out, out_stride, {first_lanes(n_rows), first_lanes(n_rows > 16 ? n_rows - 16 : 0)}};
   size_t t = 0;
-  for (; t + 12 <= n_tokens; t += 12) multiply_tokens<P, 12>(panel, n_cols, x, t, y);
-  if (n_tokens - t >= 8) multiply_tokens<P, 8>(panel, n_cols, x, t, y), t += 8;
+  for (; t + 8 <= n_tokens; t += 8) multiply_tokens<P, 8>(panel, n_cols, x, t, y);
   if (n_tokens - t >= 4) multiply_tokens<P, 4>(panel, n_cols, x, t, y), t += 4;
   if (n_tokens - t >= 2) multiply_tokens<P, 2>(panel, n_cols, x, t, y), t += 2;
   if (n_tokens - t >= 1) multiply_tokens<P, 1>(panel, n_cols, x, t, y);

@@ -42,42 +42,64 @@ inline Span visible_span(const AttendArgs& a, size_t first, size_t count) noexce
 }
 
 // Elements d to d + 15 (as `lanes` says) of a cached vector.
-inline __m512 load_cached(Format f, const uint8_t* vector, size_t d, __mmask16 lanes) noexcept {
-  if (f == Format::F16) return load_floats<Format::F16>(vector, d, lanes);
-  if (f == Format::BF16) return load_floats<Format::BF16>(vector, d, lanes);
-  if (f == Format::F32) return load_floats<Format::F32>(vector, d, lanes);
-  const auto& b = reinterpret_cast<const BlockQ8_0*>(vector)[d / 32];
-  const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(b.qs + d % 32));
-  const __m512 codes = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q));
-  return _mm512_mul_ps(codes, _mm512_set1_ps(half_to_float(b.d)));
+template <Format F>
+inline __m512 load_cached(const uint8_t* vector, size_t d, __mmask16 lanes) noexcept {
+  if constexpr (F == Format::Q8_0) {
+    const auto& b = reinterpret_cast<const BlockQ8_0*>(vector)[d / 32];
+    const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(b.qs + d % 32));
+    const __m512 codes = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q));
+    return _mm512_mul_ps(codes, _mm512_set1_ps(half_to_float(b.d)));
+  } else {
+    return load_floats<F>(vector, d, lanes);
+  }
 }
 
-// out[d][key], 32 keys a row; missing keys are zero.
+// out[d][key], 32 keys a row; places of missing keys hold some other key.
+template <Format F>
 void gather_keys(const AttendArgs& a, size_t first, float* out) noexcept {
+  const uint8_t* keys[kBlock];
+  for (size_t i = 0; i < kBlock; ++i) {
+    const size_t cell = static_cast<size_t>(a.cells[first + i < a.n_keys ? first + i : first]);
+    keys[i] = a.k + cell * a.k_stride;
+  }
   for (size_t half = 0; half < kBlock; half += 16) {
     for (size_t d = 0; d < a.head_dim; d += 16) {
       const __mmask16 lanes = first_lanes(a.head_dim - d);
       __m512i v[16];
+#pragma GCC unroll 16
       for (size_t i = 0; i < 16; ++i) {
-        const size_t key = first + half + i;
-        v[i] = _mm512_setzero_si512();
-        if (key >= a.n_keys) continue;
-        const uint8_t* p = a.k + static_cast<size_t>(a.cells[key]) * a.k_stride;
-        v[i] = _mm512_castps_si512(load_cached(a.k_format, p, d, lanes));
+        v[i] = _mm512_castps_si512(load_cached<F>(keys[half + i], d, lanes));
       }
       transpose_16x16(v);
+#pragma GCC unroll 16
       for (size_t i = 0; i < 16; ++i) _mm512_storeu_si512(out + (d + i) * kBlock + half, v[i]);
     }
   }
 }
 
 // out[key][d], rows of padded(head_dim).
+template <Format F>
 void gather_values(const AttendArgs& a, size_t first, size_t count, float* out) noexcept {
   for (size_t i = 0; i < count; ++i, out += padded(a.head_dim)) {
     const uint8_t* p = a.v + static_cast<size_t>(a.cells[first + i]) * a.v_stride;
     for (size_t d = 0; d < a.head_dim; d += 16) {
-      _mm512_storeu_ps(out + d, load_cached(a.v_format, p, d, first_lanes(a.head_dim - d)));
+      _mm512_storeu_ps(out + d, load_cached<F>(p, d, first_lanes(a.head_dim - d)));
     }
+  }
+}
+
+// Calls f.operator()<F>() for the format of a cache.
+template <class Fn>
+inline void with_format(Format f, Fn fn) noexcept {
+  switch (f) {
+    case Format::F16:
+      return fn.template operator()<Format::F16>();
+    case Format::BF16:
+      return fn.template operator()<Format::BF16>();
+    case Format::Q8_0:
+      return fn.template operator()<Format::Q8_0>();
+    default:
+      return fn.template operator()<Format::F32>();
   }
 }
 
@@ -197,7 +219,7 @@ inline size_t clamp_to_block(size_t n, size_t first) noexcept {
 
 void score_all(const AttendArgs& a, size_t most, float* scores, float* block) noexcept {
   for (size_t first = 0; first < most; first += kBlock) {
-    gather_keys(a, first, block);
+    with_format(a.k_format, [&]<Format F>() noexcept { gather_keys<F>(a, first, block); });
     for_tiles(a.n_q, [&]<size_t T>(size_t query) noexcept {
       if (visible_span(a, query, T).most > first) score_tile<T>(a, query, block, first, scores);
     });
@@ -206,7 +228,8 @@ void score_all(const AttendArgs& a, size_t most, float* scores, float* block) no
 
 void add_all_values(const AttendArgs& a, size_t most, const float* scores, float* block) noexcept {
   for (size_t first = 0; first < most; first += kBlock) {
-    gather_values(a, first, min_of(kBlock, most - first), block);
+    const size_t count = min_of(kBlock, most - first);
+    with_format(a.v_format, [&]<Format F>() noexcept { gather_values<F>(a, first, count, block); });
     for_tiles(a.n_q, [&]<size_t T>(size_t query) noexcept {
       const Span s = visible_span(a, query, T);
       const Span keys = {clamp_to_block(s.least, first), clamp_to_block(s.most, first)};

@@ -33,6 +33,8 @@ using UnpackFn = void (*)(const void* blocks, std::size_t n, std::int8_t* codes,
                           float* mins) noexcept;
 
 // Direct rounding encoders (KV cache, activations): F32, F16, BF16, Q8_0; null for other formats.
+// Q8_0 has the codes of a kQ8x32 row (kernels/activation.h) and its scale rounded to float16, so
+// all tiers write the same bytes.
 using EncodeFn = void (*)(const float* x, std::size_t n, void* blocks) noexcept;
 
 // One float row of n columns to a converted row (kernels/activation.h).
@@ -79,7 +81,8 @@ enum class RopePairing : std::uint8_t {
 //   max[i] = max_j s_ij,  sum[i] = sum_j exp(s_ij - max[i]),  out[i] = sum_j exp(s_ij - max[i]) v_j
 //   with s_ij = q_i . k_j; q is scaled already.
 //
-// A query's result does not depend on the other queries of the call.
+// A query's result depends on itself and on the keys that it sees only, bit for bit: not on the
+// other queries of the call, nor on keys beyond n_visible.
 constexpr std::size_t kAttentionPiece = 256;
 
 struct AttendArgs {
@@ -87,8 +90,7 @@ struct AttendArgs {
   std::size_t q_stride;
   std::size_t n_q;
   const std::int32_t* n_visible;  // [n_q]
-  const std::int32_t*
-      cells;  // [n_keys] index of each key's cell in the cache, in order of position
+  const std::int32_t* cells;      // [n_keys] cell of each key in the cache, in order of position
   std::size_t n_keys;
   const std::uint8_t* k;  // key of this head in cell c starts at k + c * k_stride bytes
   const std::uint8_t* v;
@@ -119,18 +121,19 @@ struct KernelTable {
 
   // y = x / sqrt(mean(x^2) + eps) * weight; y may be x. Squares are summed in double or pairwise.
   void (*rms_norm)(const float* x, const float* weight, std::size_t n, float eps,
-                   float* y) noexcept;
-  void (*add)(float* x, const float* y, std::size_t n) noexcept;  // x += y
-  void (*scale)(float* x, float factor, std::size_t n) noexcept;  // x *= factor
-  void (*silu_mul)(const float* gate, const float* up, std::size_t n, float* out) noexcept;
+                   float* y) noexcept = nullptr;
+  void (*add)(float* x, const float* y, std::size_t n) noexcept = nullptr;  // x += y
+  void (*scale)(float* x, float factor, std::size_t n) noexcept = nullptr;  // x *= factor
+  void (*silu_mul)(const float* gate, const float* up, std::size_t n,
+                   float* out) noexcept = nullptr;
   // Rotates n_heads heads of head_dim elements in place; cos and sin are [head_dim / 2].
   void (*rope)(float* x, std::size_t n_heads, std::size_t head_dim, const float* cos,
-               const float* sin, RopePairing pairing) noexcept;
+               const float* sin, RopePairing pairing) noexcept = nullptr;
   // max over x (n > 0), and sum of exp(x - max) in double: the parts of a log-softmax.
-  void (*log_sum_exp)(const float* x, std::size_t n, float* max, double* sum) noexcept;
+  void (*log_sum_exp)(const float* x, std::size_t n, float* max, double* sum) noexcept = nullptr;
 
-  void (*attend)(const AttendArgs& args) noexcept;
-  std::size_t (*attend_scratch_bytes)(std::size_t n_q, std::size_t head_dim) noexcept;
+  void (*attend)(const AttendArgs& args) noexcept = nullptr;
+  std::size_t (*attend_scratch_bytes)(std::size_t n_q, std::size_t head_dim) noexcept = nullptr;
 
   PeakProbeFn probe_int8 = nullptr;
   PeakProbeFn probe_fma = nullptr;

@@ -1,4 +1,5 @@
-// The cases that kernel tests and benches share: all formats, the tiers that this CPU runs.
+// The cases that kernel tests and benches share: all formats, the tiers that this CPU runs, the
+// lengths of rows.
 #pragma once
 
 #include <string>
@@ -23,7 +24,19 @@ inline constexpr std::string_view kFormatIds[] = {
 #undef LATHE_FORMAT
 };
 
+// What a KV cache may hold.
+inline constexpr Format kCacheFormats[] = {Format::F32, Format::F16, Format::BF16, Format::Q8_0};
+
 inline bool is_integer_format(Format f) { return format_info(f).group != 0; }
+
+// Columns per row that exercise tails: few and many blocks, odd numbers of them; any length for the
+// float formats.
+inline std::vector<std::size_t> column_cases(Format f) {
+  if (!is_integer_format(f)) return {1, 2, 7, 15, 16, 17, 31, 33, 64, 100, 255, 513};
+  const std::size_t block = format_info(f).block_elems;
+  if (block == 256) return {256, 512, 768, 1280};
+  return {block, 2 * block, 3 * block, 5 * block, 256, 384 / block * block, 1280 + block};
+}
 
 // Names of the tiers of this build that the CPU supports, scalar first.
 inline std::vector<std::string> supported_tiers() {

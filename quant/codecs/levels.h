@@ -1,0 +1,85 @@
+// Coders: the levels that a scaled element can take, as the encoders see them.
+//
+//   level(v)       the nearest level, four at a time
+//   codes(v, out)  the stored numbers of those levels
+//   search(x, w)   the best scale for a sub-block on its own
+#pragma once
+
+#include <cstdint>
+
+#include "quant/codecs/search.h"
+
+namespace lathe {
+
+// The integers -kHalf .. kHalf - 1, stored with an offset of kHalf.
+template <int kHalf>
+struct EvenLevels {
+  static constexpr float kLow = static_cast<float>(-kHalf), kHigh = static_cast<float>(kHalf - 1);
+
+  static F4 level(F4 v) noexcept { return round_clamped4(v, kLow, kHigh); }
+  static void codes(F4 v, std::uint8_t* out) noexcept {
+    store_bytes4(out, level(v) - splat4(kLow));
+  }
+  template <int kSize>
+  static float search(const float* x, const float* w) noexcept {
+    return search_symmetric<kSize>(x, w, kHalf);
+  }
+};
+
+// The 16 uneven levels of IQ4_NL and IQ4_XS (kernels/formats/codebooks.h), spelled out so that the
+// compiler sees constants.
+struct Iq4Levels {
+  static constexpr float kLevels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                        1,    13,   25,  38,  53,  69,  89,  113};
+
+  static F4 level(F4 v) noexcept {
+    F4 sum = splat4(kLevels[0]);
+    for (int i = 0; i < 15; ++i) {
+      const F4 step = splat4(kLevels[i + 1] - kLevels[i]);
+      sum += v >= splat4(0.5f * (kLevels[i] + kLevels[i + 1])) ? step : F4{};
+    }
+    return sum;
+  }
+  static void codes(F4 v, std::uint8_t* out) noexcept {
+    F4 sum = {};
+    for (int i = 0; i < 15; ++i) {
+      sum += v >= splat4(0.5f * (kLevels[i] + kLevels[i + 1])) ? splat4(1.0f) : F4{};
+    }
+    store_bytes4(out, sum);
+  }
+  template <int kSize>
+  static float search(const float* x, const float* w) noexcept;
+};
+
+// Grid of roundings around both ways to map the largest element: to the lowest and to the highest
+// level. Maximises (sum w x l)^2 / sum w l^2, which minimises the error of the best scale.
+template <int kSize>
+float Iq4Levels::search(const float* x, const float* w) noexcept {
+  constexpr int kSteps = 7;
+  const float top = signed_max<kSize>(x);
+  if (std::fabs(top) < 1e-15f) return 0.0f;
+  const float inverse_top = 1.0f / top;
+  float best_scale = 0.0f, best_gain = 0.0f;
+  const auto consider = [&](float inverse) noexcept {
+    F4 p = {}, q = {};
+    for (int i = 0; i < kSize; i += 4) {
+      const F4 v = load4(x + i);
+      const F4 l = level(v * splat4(inverse));
+      const F4 wl = load4(w + i) * l;
+      p += wl * v;
+      q += wl * l;
+    }
+    const float wxl = sum4(p), wll = sum4(q);
+    if (wll > 0.0f && wxl * wxl > best_gain * wll) {
+      best_scale = wxl / wll;
+      best_gain = best_scale * wxl;
+    }
+  };
+  for (int t = -kSteps; t <= kSteps; ++t) {
+    consider((kLevels[0] + static_cast<float>(t)) * inverse_top);
+    consider((kLevels[15] + static_cast<float>(t)) * inverse_top);
+  }
+  return best_scale;
+}
+
+}  // namespace lathe

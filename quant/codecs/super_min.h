@@ -1,0 +1,167 @@
+// Super-blocks of 256 whose sub-blocks have an integer scale and minimum: Q2_K, Q4_K, Q5_K.
+//
+//   value = (d * scale_j) * code - (dmin * min_j),   code in [0, kMaxCode], scale_j, min_j in
+//   [0, kMaxScale]
+//
+// Each sub-block is searched alone; then d, dmin (least squares over the whole super-block) and the
+// integer scales (their neighbours) are improved in turns, with codes always chosen for the values
+// that a decoder will see.
+#pragma once
+
+#include <cstdint>
+
+#include "quant/codecs/block_scale.h"
+#include "quant/codecs/search.h"
+
+namespace lathe {
+
+template <int kSubs, int kMaxCode, int kMaxScale>
+class SuperMin {
+ public:
+  static constexpr int kSize = 256 / kSubs;
+  static constexpr int kRounds = 1;
+
+  HalfScale d, dmin;
+  std::uint8_t scales[kSubs], mins[kSubs];
+  std::uint8_t codes[256];
+
+  // x, w: [256]; w positive except where x and its neighbourhood are zero.
+  void encode(const float* x, const float* w, const RoundingGrid& grid) noexcept {
+    x_ = x;
+    w_ = w;
+    initialise(grid);
+    double error = improve_scales();
+    for (int round = 0; round < kRounds; ++round) {
+      const SuperMin before = *this;
+      if (!solve_super_scales()) break;
+      const double now = improve_scales();
+      if (now >= error) {
+        *this = before;
+        break;
+      }
+      error = now;
+    }
+    store_codes();
+  }
+
+ private:
+  static constexpr int kVecs = kSize / 4;
+
+  void initialise(const RoundingGrid& grid) noexcept {
+    float s[kSubs], m[kSubs], sw[kSubs];
+    for (int j = 0; j < kSubs; ++j) {
+      const ScaleMin found =
+          search_scale_min<kSize>(x_ + j * kSize, w_ + j * kSize, kMaxCode, grid);
+      s[j] = found.scale;
+      m[j] = found.min;
+      sw[j] = sum_of<kSize>(w_ + j * kSize);
+    }
+    d = half_scale(search_positive(s, sw, kSubs, kMaxScale));
+    dmin = half_scale(search_positive(m, sw, kSubs, kMaxScale));
+    const float inverse_d = safe_inverse(d.value), inverse_dmin = safe_inverse(dmin.value);
+    for (int j = 0; j < kSubs; ++j) {
+      scales[j] = code_of(s[j] * inverse_d);
+      mins[j] = code_of(m[j] * inverse_dmin);
+    }
+  }
+
+  static std::uint8_t code_of(float v) noexcept {
+    return static_cast<std::uint8_t>(round_clamped1(v, 0.0f, static_cast<float>(kMaxScale)));
+  }
+
+  F4 codes4(int j, int i, float inverse, float min) const noexcept {
+    return round_clamped4((load4(x_ + j * kSize + 4 * i) + splat4(min)) * splat4(inverse), 0.0f,
+                          static_cast<float>(kMaxCode));
+  }
+
+  // Weighted squared error of sub-block j with these integers and the best codes for them.
+  float error_of(int j, int scale_code, int min_code) const noexcept {
+    const float scale = d.value * static_cast<float>(scale_code);
+    const float min = dmin.value * static_cast<float>(min_code);
+    const float inverse = safe_inverse(scale);
+    F4 sum = {};
+    for (int i = 0; i < kVecs; ++i) {
+      const F4 e =
+          splat4(scale) * codes4(j, i, inverse, min) - splat4(min) - load4(x_ + j * kSize + 4 * i);
+      sum += load4(w_ + j * kSize + 4 * i) * (e * e);
+    }
+    return sum4(sum);
+  }
+
+  // Moves each sub-block's integers to better neighbours; the total error.
+  double improve_scales() noexcept {
+    double total = 0.0;
+    for (int j = 0; j < kSubs; ++j) {
+      float best = error_of(j, scales[j], mins[j]);
+      const auto consider = [&](int s, int m) noexcept {
+        if (s < 0 || m < 0 || s > kMaxScale || m > kMaxScale) return false;
+        const float error = error_of(j, s, m);
+        if (!(error < best)) return false;
+        best = error;
+        scales[j] = static_cast<std::uint8_t>(s);
+        mins[j] = static_cast<std::uint8_t>(m);
+        return true;
+      };
+      const int s = scales[j], m = mins[j];
+      if (!consider(s, m + 1)) consider(s, m - 1);
+      if (!consider(s + 1, mins[j])) consider(s - 1, mins[j]);
+      total += best;
+    }
+    return total;
+  }
+
+  // Least squares for d and dmin, given all integers. False when the system is degenerate.
+  bool solve_super_scales() noexcept {
+    double aa = 0, ab = 0, bb = 0, ax = 0, bx = 0;
+    for (int j = 0; j < kSubs; ++j) {
+      const float min = dmin.value * static_cast<float>(mins[j]);
+      const float inverse = safe_inverse(d.value * static_cast<float>(scales[j]));
+      F4 sw4 = {}, sx4 = {}, sl4 = {}, sll4 = {}, sxl4 = {};
+      for (int i = 0; i < kVecs; ++i) {
+        const F4 l = codes4(j, i, inverse, min);
+        const F4 w = load4(w_ + j * kSize + 4 * i), v = load4(x_ + j * kSize + 4 * i);
+        sw4 += w;
+        sx4 += w * v;
+        sl4 += w * l;
+        sll4 += w * l * l;
+        sxl4 += w * v * l;
+      }
+      const double s = scales[j], m = mins[j];
+      aa += s * s * sum4(sll4);
+      ab += s * m * sum4(sl4);
+      bb += m * m * sum4(sw4);
+      ax += s * sum4(sxl4);
+      bx += m * sum4(sx4);
+    }
+    const double determinant = aa * bb - ab * ab;
+    double new_d = 0.0, new_min = 0.0;
+    if (bb > 0.0 && determinant > 1e-12 * aa * bb) {
+      new_d = (ax * bb - ab * bx) / determinant;
+      new_min = (ab * new_d - bx) / bb;
+    }
+    if (!(new_min > 0.0)) {
+      if (!(aa > 0.0)) return false;
+      new_d = ax / aa;
+      new_min = 0.0;
+    }
+    if (!(new_d > 0.0)) return false;
+    d = half_scale(static_cast<float>(new_d));
+    dmin = half_scale(static_cast<float>(new_min));
+    return true;
+  }
+
+  void store_codes() noexcept {
+    for (int j = 0; j < kSubs; ++j) {
+      const float min = dmin.value * static_cast<float>(mins[j]);
+      const float inverse = safe_inverse(d.value * static_cast<float>(scales[j]));
+      for (int i = 0; i < kVecs; ++i) {
+        store_bytes4(codes + j * kSize + 4 * i, codes4(j, i, inverse, min));
+      }
+    }
+  }
+
+  const float* x_ = nullptr;
+  const float* w_ = nullptr;
+};
+
+}  // namespace lathe

@@ -1,0 +1,227 @@
+// Encoders against what the peer program wrote for the same matrices (tests/golden), and on hostile
+// input.
+#include "quant/codecs/codec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "kernels/tiers.h"
+#include "tests/support/golden.h"
+
+namespace lathe {
+namespace {
+
+struct NamedFormat {
+  Format format;
+  const char* id;  // as golden files spell it
+};
+void PrintTo(const NamedFormat& f, std::ostream* out) { *out << f.id; }
+
+constexpr NamedFormat kSearched[] = {
+    {Format::Q8_0, "Q8_0"}, {Format::Q4_0, "Q4_0"},     {Format::Q4_1, "Q4_1"},
+    {Format::Q5_0, "Q5_0"}, {Format::Q5_1, "Q5_1"},     {Format::Q2_K, "Q2_K"},
+    {Format::Q3_K, "Q3_K"}, {Format::Q4_K, "Q4_K"},     {Format::Q5_K, "Q5_K"},
+    {Format::Q6_K, "Q6_K"}, {Format::IQ4_NL, "IQ4_NL"}, {Format::IQ4_XS, "IQ4_XS"},
+};
+
+struct Matrix {
+  std::string prefix;  // of its golden files
+  std::size_t rows, cols;
+  std::vector<float> x, importance;
+};
+
+std::vector<float> floats_of(const std::string& name) {
+  const std::vector<char> bytes = test::read_bytes(test::golden_path(name));
+  std::vector<float> out(bytes.size() / sizeof(float));
+  std::memcpy(out.data(), bytes.data(), out.size() * sizeof(float));
+  return out;
+}
+
+std::vector<Matrix> matrices() {
+  return {{"quant_", 32, 512, floats_of("matrix_f32_32x512.bin"), floats_of("imatrix_f32_512.bin")},
+          {"quantb_", 32, 1024, floats_of("matrix_b_f32_32x1024.bin"),
+           floats_of("imatrix_b_f32_1024.bin")}};
+}
+
+const KernelTable& scalar_kernels() {
+  static const KernelTable table = [] {
+    KernelTable t;
+    select_kernels("scalar", &t);
+    return t;
+  }();
+  return table;
+}
+
+std::vector<float> decoded(Format format, const void* blocks, std::size_t n) {
+  std::vector<float> out(n);
+  scalar_kernels().decode[index_of(format)](blocks, n, out.data());
+  return out;
+}
+
+std::vector<std::uint8_t> encoded(Format format, const Matrix& m, bool with_importance) {
+  std::vector<float> prepared(m.cols);
+  EXPECT_TRUE(prepare_importance(m.importance.data(), m.cols, prepared.data()));
+  std::vector<std::uint8_t> blocks(m.rows * row_bytes(format, m.cols));
+  EXPECT_EQ(encode_rows(*find_codec(format), {m.x.data(), m.rows, m.cols},
+                        with_importance ? prepared.data() : nullptr, blocks.data()),
+            m.rows);
+  return blocks;
+}
+
+// Sum of w (y - x)^2 with w = 1, or importance * sqrt(mean square of the 256 around + x^2).
+double squared_error(const Matrix& m, const std::vector<float>& y, bool weighted) {
+  double sum = 0.0;
+  for (std::size_t start = 0; start < y.size(); start += 256) {
+    double sigma2 = 0.0;
+    for (std::size_t i = start; i < start + 256; ++i) sigma2 += m.x[i] * m.x[i] / 256.0;
+    for (std::size_t i = start; i < start + 256; ++i) {
+      const double e = static_cast<double>(y[i]) - m.x[i];
+      const double w = std::sqrt(sigma2 + static_cast<double>(m.x[i]) * m.x[i]);
+      sum += e * e * (weighted ? w * m.importance[i % m.cols] : 1.0);
+    }
+  }
+  return sum;
+}
+
+class AgainstPeer : public testing::TestWithParam<NamedFormat> {};
+
+TEST_P(AgainstPeer, SquaredErrorIsNoMoreThanThePeers) {
+  const NamedFormat f = GetParam();
+  for (const Matrix& m : matrices()) {
+    for (const bool with_importance : {false, true}) {
+      const std::string name = m.prefix + f.id + (with_importance ? "_imat.bin" : "_none.bin");
+      const std::vector<char> peer = test::read_bytes(test::golden_path(name));
+      ASSERT_EQ(peer.size(), m.rows * row_bytes(f.format, m.cols)) << name;
+      const std::vector<std::uint8_t> ours = encoded(f.format, m, with_importance);
+      const std::size_t n = m.rows * m.cols;
+      const double limit =
+          squared_error(m, decoded(f.format, peer.data(), n), with_importance) * 1.02;
+      const double error = squared_error(m, decoded(f.format, ours.data(), n), with_importance);
+      EXPECT_LE(error, limit) << name << ": ratio " << error / limit * 1.02;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, AgainstPeer, testing::ValuesIn(kSearched),
+                         [](const auto& test) { return std::string(test.param.id); });
+
+class AnyCodec : public testing::TestWithParam<NamedFormat> {
+ protected:
+  static constexpr std::size_t kCols = 512;
+
+  // One row, encoded and decoded again.
+  std::vector<float> round_trip(const std::vector<float>& x, const float* importance = nullptr) {
+    std::vector<std::uint8_t> blocks(row_bytes(GetParam().format, x.size()));
+    EXPECT_EQ(encode_rows(*find_codec(GetParam().format), {x.data(), 1, x.size()}, importance,
+                          blocks.data()),
+              1u);
+    return decoded(GetParam().format, blocks.data(), x.size());
+  }
+};
+
+TEST_P(AnyCodec, ZeroRowsStayZero) {
+  EXPECT_THAT(round_trip(std::vector<float>(kCols, 0.0f)), testing::Each(0.0f));
+}
+
+TEST_P(AnyCodec, ConstantRowsKeepTheirValue) {
+  for (const float value : {0.125f, -0.125f, 3.0f, -1e-4f}) {
+    EXPECT_THAT(round_trip(std::vector<float>(kCols, value)),
+                testing::Each(testing::FloatNear(value, std::fabs(value) * 0.13f)))
+        << value;
+  }
+}
+
+TEST_P(AnyCodec, HostileMagnitudesGiveFiniteValues) {
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  for (const float scale : {65000.0f / 6, 1e-5f, 1e-9f, 1e-20f, 1e-38f, 1e-44f}) {
+    std::vector<float> x(kCols);
+    for (float& v : x) v = std::clamp(normal(random) * scale, -65504.0f, 65504.0f);
+    x[3] = 60000.0f;  // one outlier beside whatever the rest is
+    for (std::size_t i = 32; i < 64; ++i) x[i] = 0.0f;
+    for (const float v : round_trip(x)) ASSERT_TRUE(std::isfinite(v)) << scale;
+  }
+}
+
+TEST_P(AnyCodec, ZeroImportanceOfWholeBlocksGivesSensibleCodes) {
+  std::mt19937 random(8);
+  std::normal_distribution<float> normal(0.0f, 0.02f);
+  std::vector<float> x(kCols), importance(kCols, 0.0f), prepared(kCols);
+  for (float& v : x) v = normal(random);
+  for (std::size_t i = 300; i < kCols; ++i) importance[i] = 5.0f;  // the first 300 never excited
+  ASSERT_TRUE(prepare_importance(importance.data(), kCols, prepared.data()));
+  const std::vector<float> y = round_trip(x, prepared.data());
+  double error = 0.0, energy = 0.0;
+  for (std::size_t i = 0; i < 256; ++i) {
+    error += (y[i] - x[i]) * (y[i] - x[i]);
+    energy += x[i] * x[i];
+  }
+  EXPECT_LT(error, 0.2 * energy);
+}
+
+TEST_P(AnyCodec, RowsAreIndependent) {
+  const Matrix m = matrices()[0];
+  const std::vector<std::uint8_t> all = encoded(GetParam().format, m, true);
+  std::vector<float> prepared(m.cols);
+  ASSERT_TRUE(prepare_importance(m.importance.data(), m.cols, prepared.data()));
+  const std::size_t stride = row_bytes(GetParam().format, m.cols);
+  std::vector<std::uint8_t> one(stride);
+  for (std::size_t r = 0; r < m.rows; ++r) {
+    encode_rows(*find_codec(GetParam().format), {m.x.data() + r * m.cols, 1, m.cols},
+                prepared.data(), one.data());
+    ASSERT_EQ(0, std::memcmp(one.data(), all.data() + r * stride, stride)) << "row " << r;
+  }
+}
+
+TEST_P(AnyCodec, RowsThatCannotBeRepresentedAreNamed) {
+  const Codec& codec = *find_codec(GetParam().format);
+  std::vector<std::uint8_t> blocks(4 * row_bytes(GetParam().format, kCols));
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    std::vector<float> x(4 * kCols, 0.5f);
+    x[2 * kCols + 77] = bad;
+    EXPECT_EQ(encode_rows(codec, {x.data(), 4, kCols}, nullptr, blocks.data()), 2u) << bad;
+  }
+  if (GetParam().format == Format::F32 || GetParam().format == Format::BF16) return;
+  std::vector<float> x(4 * kCols, 0.5f);
+  x[kCols] = -70000.0f;
+  EXPECT_EQ(encode_rows(codec, {x.data(), 4, kCols}, nullptr, blocks.data()), 1u);
+}
+
+constexpr NamedFormat kFloats[] = {
+    {Format::F32, "F32"}, {Format::F16, "F16"}, {Format::BF16, "BF16"}};
+INSTANTIATE_TEST_SUITE_P(Searched, AnyCodec, testing::ValuesIn(kSearched),
+                         [](const auto& test) { return std::string(test.param.id); });
+INSTANTIATE_TEST_SUITE_P(Floats, AnyCodec, testing::ValuesIn(kFloats),
+                         [](const auto& test) { return std::string(test.param.id); });
+
+TEST(PrepareImportance, RefusesWhatIsNoImportance) {
+  std::vector<float> v(64, 1.0f), out(64);
+  EXPECT_TRUE(prepare_importance(v.data(), v.size(), out.data()));
+  EXPECT_THAT(out, testing::Each(1.0f));
+  for (const float bad : {NAN, INFINITY, -1.0f}) {
+    v[5] = bad;
+    EXPECT_FALSE(prepare_importance(v.data(), v.size(), out.data())) << bad;
+  }
+  std::fill(v.begin(), v.end(), 0.0f);
+  EXPECT_FALSE(prepare_importance(v.data(), v.size(), out.data()));
+}
+
+TEST(PrepareImportance, ScalesByAPowerOfTwoAndKeepsAFloor) {
+  const std::vector<float> v = {0.0f, 3e-30f, 5e-30f, 4e-30f};
+  std::vector<float> out(v.size());
+  ASSERT_TRUE(prepare_importance(v.data(), v.size(), out.data()));
+  EXPECT_GT(out[0], 0.0f);
+  EXPECT_LT(out[0], 1e-3f * out[1]);
+  int exponent = 0;
+  EXPECT_EQ(std::frexp(out[2] / v[2], &exponent), 0.5f);
+  EXPECT_GT(out[3], 0.5f);
+  EXPECT_LT(out[3], 4.0f);
+}
+
+}  // namespace
+}  // namespace lathe

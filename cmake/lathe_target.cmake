@@ -10,7 +10,8 @@ function(lathe_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow
     $<$<BOOL:${LATHE_WERROR}>:-Werror>)
   if(LATHE_SANITIZE)
-    target_compile_options(${target} PUBLIC -fsanitize=${LATHE_SANITIZE} -fno-omit-frame-pointer)
+    target_compile_options(${target} PUBLIC -fsanitize=${LATHE_SANITIZE} -fno-sanitize-recover=all
+      -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${LATHE_SANITIZE})
   endif()
 endfunction()

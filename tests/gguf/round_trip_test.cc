@@ -2,22 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
-#include <vector>
 
 #include "runtime/gguf/gguf_file.h"
 #include "runtime/gguf/gguf_writer.h"
+#include "tests/support/file_bytes.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
 namespace {
-
-std::vector<std::uint8_t> read_all(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
 
 void copy_model(const GgufFile& in, const std::string& path, std::size_t chunk) {
   GgufWriter out(path, in.metadata());
@@ -47,7 +40,7 @@ TEST_P(RoundTrip, GivesTheSameBytes) {
   EXPECT_FALSE(in.tensors().empty());
   for (const std::size_t chunk : {std::size_t{1000}, std::size_t{1} << 22}) {
     copy_model(in, copy, chunk);
-    EXPECT_EQ(read_all(source), read_all(copy));
+    EXPECT_TRUE(read_file_bytes(source) == read_file_bytes(copy));
   }
 }
 

@@ -1,16 +1,16 @@
 // The list of sub-commands: one declaration and one line in the table each.
 #pragma once
 
-#include <array>
-
 #include "tools/command.h"
 
 namespace lathe {
 
 using AddCommand = void (*)(CLI::App& root, ToolContext& context);
 
+void add_cpu(CLI::App& root, ToolContext& context);
 
-inline constexpr std::array<AddCommand, 0> kCommands = {
+inline constexpr AddCommand kCommands[] = {
+    add_cpu,
 };
 
 }  // namespace lathe

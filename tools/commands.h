@@ -8,9 +8,11 @@ namespace lathe {
 using AddCommand = void (*)(CLI::App& root, ToolContext& context);
 
 void add_cpu(CLI::App& root, ToolContext& context);
+void add_tokenize(CLI::App& root, ToolContext& context);
 
 inline constexpr AddCommand kCommands[] = {
     add_cpu,
+    add_tokenize,
 };
 
 }  // namespace lathe

@@ -2,9 +2,10 @@
 
 namespace lathe {
 
-std::string printable(std::string_view text, std::size_t max_bytes) {
+std::string quoted(std::string_view text, std::size_t max_bytes) {
   static constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
+  const bool cut = text.size() > max_bytes;
+  std::string out = "'";
   for (const char c : text.substr(0, max_bytes)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte != 0x7f) {
@@ -15,14 +16,7 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
       out += kHex[byte & 15];
     }
   }
-  if (text.size() > max_bytes) out += "...";
-  return out;
-}
-
-std::string quoted(std::string_view text, std::size_t max_bytes) {
-  std::string out = "'";
-  out += printable(text, max_bytes);
-  out += '\'';
+  out += cut ? "...'" : "'";
   return out;
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "runtime/base/error.h"
@@ -22,9 +21,8 @@ constexpr std::uint64_t round_up(std::uint64_t n) noexcept {
 class Encoder {
  public:
   void bytes(std::span<const std::byte> b) {
-    if (b.empty()) return;
-    out_.resize(out_.size() + b.size());
-    std::memcpy(out_.data() + out_.size() - b.size(), b.data(), b.size());
+    const auto* p = reinterpret_cast<const std::uint8_t*>(b.data());
+    out_.insert(out_.end(), p, p + b.size());
   }
   template <typename T>
   void number(T v) {

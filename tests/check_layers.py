@@ -25,7 +25,7 @@ MAY_INCLUDE = {
 # Kernels know neither threads nor allocation, files, exceptions or std containers: the system
 # headers that they may include.
 KERNEL_HEADERS = re.compile(
-    r"cstddef|cstdint|cstring|bit|limits|type_traits|string_view|math\.h|cpuid\.h|"
+    r"cstddef|cstdint|cstring|bit|limits|type_traits|utility|string_view|math\.h|cpuid\.h|"
     r"\w*intrin\.h|arm_neon\.h|sys/auxv\.h|asm/hwcap\.h"
 )
 KERNEL_WORDS = re.compile(

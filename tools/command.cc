@@ -11,7 +11,8 @@ constexpr std::array<std::string_view, 5> kTwoLetterOptions = {"pg", "ub", "ctk"
 
 bool is_two_letter_option(std::string_view arg) {
   if (arg.size() < 3 || arg[0] != '-' || arg[1] == '-') return false;
-  const std::string_view name = arg.substr(1, arg.find('=') == arg.npos ? arg.npos : arg.find('=') - 1);
+  const std::string_view name =
+      arg.substr(1, arg.find('=') == arg.npos ? arg.npos : arg.find('=') - 1);
   return std::find(kTwoLetterOptions.begin(), kTwoLetterOptions.end(), name) !=
          kTwoLetterOptions.end();
 }

@@ -1,8 +1,8 @@
 // The frame of the sub-commands: what they share, and how they are found.
 //
 // A sub-command is one file, cmd_NAME.cc, with one function add_NAME that declares its options on a
-// CLI::App and sets a callback that runs it and stores the exit code. To add one: write the file and
-// add its line to commands.h.
+// CLI::App and sets a callback that runs it and stores the exit code. To add one: write the file
+// and add its line to commands.h.
 #pragma once
 
 #include <string>
@@ -16,12 +16,12 @@ namespace lathe {
 
 // Options of the whole program that every command sees.
 struct ToolContext {
-  std::string isa;     // --isa or LATHE_ISA: forces an instruction-set tier; empty: the best one
-  int exit_code = 0;   // 0 ok, 1 failed, 2 usage, 3 bad input file
+  std::string isa;    // --isa or LATHE_ISA: forces an instruction-set tier; empty: the best one
+  int exit_code = 0;  // 0 ok, 1 failed, 2 usage, 3 bad input file
 };
 
-// CLI11 knows only one-letter options behind a single dash. The habits of this field (-pg, -ub, -ctk,
-// -ctv, -np) are mapped to the long names before parsing: "-pg" -> "--pg", also "-pg=x".
+// CLI11 knows only one-letter options behind a single dash. The habits of this field (-pg, -ub,
+// -ctk, -ctv, -np) are mapped to the long names before parsing: "-pg" -> "--pg", also "-pg=x".
 std::vector<std::string> widen_short_options(std::vector<std::string> args);
 
 }  // namespace lathe

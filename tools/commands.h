@@ -1,16 +1,20 @@
 // The list of sub-commands: one declaration and one line in the table each.
 #pragma once
 
-#include <array>
-
 #include "tools/command.h"
 
 namespace lathe {
 
 using AddCommand = void (*)(CLI::App& root, ToolContext& context);
 
+void add_cpu(CLI::App& root, ToolContext& context);
+void add_inspect(CLI::App& root, ToolContext& context);
+void add_tokenize(CLI::App& root, ToolContext& context);
 
-inline constexpr std::array<AddCommand, 0> kCommands = {
+inline constexpr AddCommand kCommands[] = {
+    add_cpu,
+    add_inspect,
+    add_tokenize,
 };
 
 }  // namespace lathe

@@ -13,6 +13,7 @@ void matvec_direct(const void* w, size_t row_stride, size_t n_rows, size_t n_col
   for (size_t r = 0; r < n_rows; r += kMatvecRows) {
     const size_t n = min_of(kMatvecRows, n_rows - r);
     FourRows<Block> rows;
+    rows.next = static_cast<const uint8_t*>(w) + (r + kMatvecRows) * row_stride;
     for (size_t i = 0; i < kMatvecRows; ++i) {  // a row again where there are less than four left
       const size_t row = r + min_of(i, n - 1);
       rows.row[i] =

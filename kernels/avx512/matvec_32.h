@@ -119,12 +119,12 @@ inline void add_eight_blocks(const FourRows<Block>& w, size_t i, const ActRow& x
                              __m512 sum[kMatvecRows]) noexcept {
   using Act = typename ActOf<Block>::Type;
   constexpr size_t kBlocks = Act::kColumns / 32;  // of a vector
+  w.prefetch(i, 8);
   const __m512i lane_block = block_of_lane<kBlocks>();
   const __m256 act_scales = _mm256_loadu_ps(x.scales + i);
   __m512 scales[kMatvecRows];
 #pragma GCC unroll 4
   for (size_t r = 0; r < kMatvecRows; ++r) {
-    prefetch_block(w.row[r] + i, 8 * sizeof(Block));
     const __m256 d = _mm256_mul_ps(block_scales(w.row[r] + i), act_scales);
     scales[r] = _mm512_castps256_ps512(d);
   }

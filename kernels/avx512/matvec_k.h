@@ -10,17 +10,20 @@ namespace lathe {
 namespace {
 
 constexpr size_t kMatvecRows = 4;
-constexpr size_t kPrefetchAhead =
-    2048;  // bytes ahead in each row, which is in the next rows if short
-
-inline void prefetch_block(const void* block, size_t bytes) noexcept {
-  const auto* p = static_cast<const char*>(block) + kPrefetchAhead;
-  for (size_t i = 0; i < bytes; i += 64) _mm_prefetch(p + i, _MM_HINT_T0);
-}
 
 template <class Block>
 struct FourRows {
   const Block* row[kMatvecRows];
+  const uint8_t* next;  // what follows the four rows
+
+  // For the use of blocks i to i + n - 1 of the four rows, as much of what comes next. The
+  // hardware's own prefetch does not see far enough ahead in four short streams.
+  void prefetch(size_t i, size_t n) const noexcept {
+    const uint8_t* p = next + i * kMatvecRows * sizeof(Block);
+    for (size_t at = 0; at < n * kMatvecRows * sizeof(Block); at += 64) {
+      _mm_prefetch(reinterpret_cast<const char*>(p + at), _MM_HINT_T1);
+    }
+  }
 };
 
 // sum[r] (16 lanes each) of four rows to y, n of them.
@@ -93,6 +96,7 @@ struct PairAct {  // of 256 columns
 template <class Block>
 inline void add_pair_blocks(const FourRows<Block>& w, size_t i, const PairAct& x,
                             __m512 sum[kMatvecRows], __m512* min_sum) noexcept {
+  w.prefetch(i, 1);
   __m512i heads = _mm512_castsi128_si512(load16(w.row[0] + i));
   heads = _mm512_inserti32x4(heads, load16(w.row[1] + i), 1);
   heads = _mm512_inserti32x4(heads, load16(w.row[2] + i), 2);
@@ -123,7 +127,6 @@ inline void add_pair_blocks(const FourRows<Block>& w, size_t i, const PairAct& x
   for (size_t r = 0; r < kMatvecRows; ++r) {
     __m512i q[4];
     pair_codes(w.row[r][i], q);
-    prefetch_block(w.row[r] + i, sizeof(Block));
     const __m512i s = _mm512_broadcast_i32x4(load16(bytes + 16 * r));
     __m512i dot = _mm512_setzero_si512();
 #pragma GCC unroll 4
@@ -158,6 +161,7 @@ inline void dot_four_rows(const FourRows<BlockQ6_K>& w, size_t n_cols, const Act
   __m512 sum[kMatvecRows];
   for (__m512& s : sum) s = _mm512_setzero_ps();
   for (size_t i = 0; i < n_cols / 256; ++i) {
+    w.prefetch(i, 1);
     __m512i a[4];
     for (int k = 0; k < 4; ++k) a[k] = _mm512_loadu_si512(x.codes + 256 * i + 64 * k);
     // Minus the sums of 16 codes, from the bias (-128 times the sums).
@@ -173,7 +177,6 @@ inline void dot_four_rows(const FourRows<BlockQ6_K>& w, size_t n_cols, const Act
 #pragma GCC unroll 4
     for (size_t r = 0; r < kMatvecRows; ++r) {
       const BlockQ6_K& b = w.row[r][i];
-      prefetch_block(&b, sizeof b);
       const __m512i scales = _mm512_zextsi256_si512(_mm256_cvtepi8_epi16(load16(b.scales)));
       // Codes are 32 too large: 32 * scale * -sum.
       __m512i dot =

@@ -37,7 +37,10 @@ inline __m512 group_scales(const ActRow& x, size_t c, size_t width) noexcept {
 template <bool kSigned>
 inline __m512i dot64(const int8_t* codes, const int8_t* act, size_t columns) noexcept {
   const __mmask64 valid = columns >= 64 ? ~__mmask64{0} : __mmask64{0xffffffff};
-  const __m512i q = _mm512_load_si512(codes), zero = _mm512_setzero_si512();
+  // By halves, as unpacking stores them: a load can take only one store from the store buffer.
+  const __m512i q =
+      _mm512_inserti64x4(_mm512_castsi256_si512(load32(codes)), load32(codes + 32), 1);
+  const __m512i zero = _mm512_setzero_si512();
   const __m512i a = _mm512_maskz_loadu_epi8(valid, act);
   if constexpr (!kSigned) return _mm512_dpbusd_epi32(zero, q, a);
   const __m512i signed_a = _mm512_mask_sub_epi8(a, _mm512_movepi8_mask(q), zero, a);

@@ -1,7 +1,7 @@
-// The block structs of all formats, and the struct of a Format (float formats have none: their rows
-// are plain arrays).
+// The block structs of all formats, and the struct Block<ID> of a Format.
 #pragma once
 
+#include "kernels/formats/floats.h"
 #include "kernels/formats/format.h"
 #include "kernels/formats/iq1_m.h"
 #include "kernels/formats/iq1_s.h"
@@ -34,37 +34,13 @@ namespace lathe {
 template <Format F>
 struct BlockOf;
 
-#define LATHE_BLOCK_OF(id)                                                        \
-  template <>                                                                     \
-  struct BlockOf<Format::id> {                                                    \
-    using Type = Block##id;                                                       \
-    static_assert(sizeof(Type) == kFormatInfo[index_of(Format::id)].block_bytes); \
+#define LATHE_FORMAT(id, name, gguf_id, elems, bytes, act, group, has_min) \
+  template <>                                                              \
+  struct BlockOf<Format::id> {                                             \
+    using Type = Block##id;                                                \
+    static_assert(sizeof(Type) == bytes);                                  \
   };
-LATHE_BLOCK_OF(Q4_0)
-LATHE_BLOCK_OF(Q4_1)
-LATHE_BLOCK_OF(Q5_0)
-LATHE_BLOCK_OF(Q5_1)
-LATHE_BLOCK_OF(Q8_0)
-LATHE_BLOCK_OF(Q2_K)
-LATHE_BLOCK_OF(Q3_K)
-LATHE_BLOCK_OF(Q4_K)
-LATHE_BLOCK_OF(Q5_K)
-LATHE_BLOCK_OF(Q6_K)
-LATHE_BLOCK_OF(IQ2_XXS)
-LATHE_BLOCK_OF(IQ2_XS)
-LATHE_BLOCK_OF(IQ2_S)
-LATHE_BLOCK_OF(IQ3_XXS)
-LATHE_BLOCK_OF(IQ3_S)
-LATHE_BLOCK_OF(IQ1_S)
-LATHE_BLOCK_OF(IQ1_M)
-LATHE_BLOCK_OF(IQ4_NL)
-LATHE_BLOCK_OF(IQ4_XS)
-LATHE_BLOCK_OF(TQ1_0)
-LATHE_BLOCK_OF(TQ2_0)
-LATHE_BLOCK_OF(MXFP4)
-LATHE_BLOCK_OF(NVFP4)
-LATHE_BLOCK_OF(Q1_0)
-LATHE_BLOCK_OF(Q2_0)
-#undef LATHE_BLOCK_OF
+#include "kernels/formats/formats.def"
+#undef LATHE_FORMAT
 
 }  // namespace lathe

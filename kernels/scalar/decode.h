@@ -48,9 +48,9 @@ inline void decode_row(const void* blocks, std::size_t n, float* out) noexcept {
   if constexpr (F == Format::F32) {
     decode_floats<float>(blocks, n, out);
   } else if constexpr (F == Format::F16) {
-    decode_floats<Half>(blocks, n, out);
+    decode_floats<BlockF16>(blocks, n, out);
   } else if constexpr (F == Format::BF16) {
-    decode_floats<Bfloat>(blocks, n, out);
+    decode_floats<BlockBF16>(blocks, n, out);
   } else {
     decode_blocks<F>(blocks, n, out);
   }

@@ -5,22 +5,15 @@
 
 #include <cstddef>
 
+#include "kernels/formats/floats.h"
 #include "kernels/half.h"
 
 namespace lathe {
 namespace {
 
-// Elements of the 16-bit formats, told apart by type.
-struct Half {
-  std::uint16_t bits;
-};
-struct Bfloat {
-  std::uint16_t bits;
-};
-
 inline float to_f32(float x) noexcept { return x; }
-inline float to_f32(Half x) noexcept { return f32_from_f16(x.bits); }
-inline float to_f32(Bfloat x) noexcept { return f32_from_bf16(x.bits); }
+inline float to_f32(BlockF16 x) noexcept { return f32_from_f16(x.bits); }
+inline float to_f32(BlockBF16 x) noexcept { return f32_from_bf16(x.bits); }
 
 constexpr std::size_t kLanes = 16;
 

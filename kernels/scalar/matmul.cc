@@ -166,9 +166,9 @@ constexpr MatmulKernels kernels_of() noexcept {
   if constexpr (F == Format::F32) {
     return float_kernels<float, float>();
   } else if constexpr (F == Format::F16) {
-    return float_kernels<Half, float>();
+    return float_kernels<BlockF16, float>();
   } else if constexpr (F == Format::BF16) {
-    return float_kernels<Bfloat, Bfloat>();
+    return float_kernels<BlockBF16, BlockBF16>();
   } else {
     return {matvec<F>,  pack<F>,         multiply<F>,      panel_bytes<F>,
             kPanelRows, "scalar direct", "scalar unpacked"};

@@ -2,10 +2,9 @@
 
 namespace lathe {
 
-std::string quoted(std::string_view text, std::size_t max_bytes) {
+std::string printable(std::string_view text, std::size_t max_bytes) {
   static constexpr char kHex[] = "0123456789abcdef";
-  const bool cut = text.size() > max_bytes;
-  std::string out = "'";
+  std::string out;
   for (const char c : text.substr(0, max_bytes)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte != 0x7f) {
@@ -16,7 +15,14 @@ std::string quoted(std::string_view text, std::size_t max_bytes) {
       out += kHex[byte & 15];
     }
   }
-  out += cut ? "...'" : "'";
+  if (text.size() > max_bytes) out += "...";
+  return out;
+}
+
+std::string quoted(std::string_view text, std::size_t max_bytes) {
+  std::string out = "'";
+  out += printable(text, max_bytes);
+  out += '\'';
   return out;
 }
 

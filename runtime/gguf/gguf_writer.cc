@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "runtime/base/error.h"
@@ -21,8 +22,9 @@ constexpr std::uint64_t round_up(std::uint64_t n) noexcept {
 class Encoder {
  public:
   void bytes(std::span<const std::byte> b) {
-    const auto* p = reinterpret_cast<const std::uint8_t*>(b.data());
-    out_.insert(out_.end(), p, p + b.size());
+    if (b.empty()) return;
+    out_.resize(out_.size() + b.size());
+    std::memcpy(out_.data() + out_.size() - b.size(), b.data(), b.size());
   }
   template <typename T>
   void number(T v) {

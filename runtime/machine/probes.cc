@@ -62,6 +62,7 @@ void advise_huge(std::byte* data, std::size_t size) noexcept {
 
 // What a thread reads at a time; also the least that one thread gets.
 constexpr std::size_t kPiece = std::size_t{1} << 20;
+constexpr std::size_t kLeastSlice = std::size_t{32} << 20;
 
 }  // namespace
 
@@ -99,21 +100,36 @@ std::size_t dram_probe_bytes(const Topology& topology) {
   return std::max(bytes, kPiece);
 }
 
+// A large buffer is read in slices, so that a thread which loses its core for a moment spoils one
+// of them and not the whole pass.
 BandwidthProbe::BandwidthProbe(ThreadPool& pool, const KernelTable& kernels, std::size_t bytes)
-    : pool_(pool), read_(kernels.probe_read), buffer_(std::max(bytes, kPiece)) {
+    : pool_(pool),
+      read_(kernels.probe_read),
+      buffer_(std::max(bytes, kPiece)),
+      n_slices_(buffer_.size() >= 4 * kLeastSlice ? 4 : 1) {
   advise_huge(buffer_.data(), buffer_.size());
   // Untouched pages would all be the one zero page, which is always in the cache.
-  pool_.for_ranges(buffer_.size(), kPiece, [this](std::size_t begin, std::size_t end) noexcept {
-    std::memset(buffer_.data() + begin, 1, end - begin);
-  });
+  for (std::size_t i = 0; i < n_slices_; ++i) {
+    const std::span<std::byte> part = slice(i);
+    pool_.for_ranges(part.size(), kPiece, [part](std::size_t begin, std::size_t end) noexcept {
+      std::memset(part.data() + begin, 1, end - begin);
+    });
+  }
 }
 
-double BandwidthProbe::one_pass() noexcept {
+std::span<std::byte> BandwidthProbe::slice(std::size_t i) const noexcept {
+  const std::size_t step = buffer_.size() / n_slices_ / kPiece * kPiece;
+  const std::size_t begin = i * step;
+  return {buffer_.data() + begin, i + 1 == n_slices_ ? buffer_.size() - begin : step};
+}
+
+double BandwidthProbe::read_slice(std::size_t i) noexcept {
+  const std::span<std::byte> part = slice(i);
   std::atomic<double> read{0};
   const Clock::time_point start = Clock::now();
-  pool_.for_ranges(buffer_.size(), kPiece, [&](std::size_t begin, std::size_t end) noexcept {
+  pool_.for_ranges(part.size(), kPiece, [&](std::size_t begin, std::size_t end) noexcept {
     float sink = 0;
-    read.fetch_add(read_(buffer_.data() + begin, end - begin, &sink), std::memory_order_relaxed);
+    read.fetch_add(read_(part.data() + begin, end - begin, &sink), std::memory_order_relaxed);
     keep(sink);
   });
   return read.load() / seconds_since(start);
@@ -121,10 +137,10 @@ double BandwidthProbe::one_pass() noexcept {
 
 double BandwidthProbe::measure(double seconds) noexcept {
   const Clock::time_point start = Clock::now();
-  one_pass();
+  for (std::size_t i = 0; i < n_slices_; ++i) read_slice(i);
   double best = 0;
   do {
-    best = std::max(best, one_pass());
+    for (std::size_t i = 0; i < n_slices_; ++i) best = std::max(best, read_slice(i));
   } while (seconds_since(start) < seconds);
   return best;
 }

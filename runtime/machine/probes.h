@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "kernels/kernel_table.h"
 #include "runtime/base/aligned_buffer.h"
@@ -43,17 +44,19 @@ class BandwidthProbe {
   // Throws std::bad_alloc when there is no room.
   BandwidthProbe(ThreadPool& pool, const KernelTable& kernels, std::size_t bytes);
 
-  // Bytes per second of the fastest pass within `seconds`; at least two passes are made, the first
-  // of which does not count (it warms caches and the address translation).
+  // Bytes per second of the fastest slice within `seconds`; at least two passes over the buffer are
+  // made, the first of which does not count (it warms caches and the address translation).
   double measure(double seconds) noexcept;
   std::size_t bytes() const noexcept { return buffer_.size(); }
 
  private:
-  double one_pass() noexcept;
+  std::span<std::byte> slice(std::size_t i) const noexcept;
+  double read_slice(std::size_t i) noexcept;
 
   ThreadPool& pool_;
   ReadProbeFn read_;
   AlignedBuffer buffer_;
+  std::size_t n_slices_;
 };
 
 }  // namespace lathe

@@ -3,19 +3,18 @@
 #include <fmt/core.h>
 
 #include <bit>
-#include <cstring>
+
+#include "runtime/text/utf8.h"
 
 namespace lathe {
 namespace {
 
 constexpr std::size_t kNeighbourBits = std::size_t{1} << 20;
 
-// SentencePiece takes the length of a character from its first byte alone.
+// A malformed UTF-8 unit is a character of its own, so that it takes no part of its neighbours
+// along.
 std::size_t character_length(std::string_view text, std::size_t pos) noexcept {
-  constexpr std::array<std::uint8_t, 16> kLengths = {1, 1, 1, 1, 1, 1, 1, 1,
-                                                     1, 1, 1, 1, 2, 2, 3, 4};
-  const std::size_t length = kLengths[static_cast<std::uint8_t>(text[pos]) >> 4];
-  return std::min(length, text.size() - pos);
+  return static_cast<std::uint8_t>(text[pos]) < 0x80 ? 1 : decode_utf8(text, pos).length;
 }
 
 std::uint32_t bits_of(std::string_view character) noexcept {
@@ -115,14 +114,19 @@ void SpmModel::encode_segment(const Vocabulary& vocabulary, std::string_view seg
   });
 }
 
-// A byte without a token of its own becomes the unknown token, or nothing where there is none.
+// A character with bytes that have no token becomes the unknown token, or nothing where there is
+// none.
 void SpmModel::emit_bytes(std::string_view bytes, std::vector<Token>& out) const {
+  const std::size_t before = out.size();
   for (const char c : bytes) {
     const Token token = byte_tokens_[static_cast<std::uint8_t>(c)];
-    if (token >= 0)
+    if (token >= 0) {
       out.push_back(token);
-    else if (unknown_ >= 0)
-      out.push_back(unknown_);
+      continue;
+    }
+    out.resize(before);
+    if (unknown_ >= 0) out.push_back(unknown_);
+    return;
   }
 }
 

@@ -1,0 +1,84 @@
+// Picks the next token from a row of logits.
+//
+// The steps, in this order, each off by its neutral value:
+//   penalties on what the window holds (repetition: Keskar et al. 2019, CTRL; frequency and
+//   presence: subtracted), top-k, typical (Meister et al. 2022), top-p (Holtzman et al. 2019),
+//   min-p (Nguyen et al. 2024), temperature, draw.
+// With mirostat 2 (Basu et al. 2020) only penalties and temperature come before it. A temperature
+// of 0 is greedy: the best token after penalties, the smallest id among equals.
+//
+// The same seed, parameters, logits and accepted tokens give the same tokens, everywhere. Logits
+// that are no numbers count as impossible; a row of nothing else gives token 0. After the first
+// call with a vocabulary nothing is allocated.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "runtime/text/token.h"
+
+namespace lathe {
+
+struct SamplerParams {
+  float temperature = 0.8f;        // 0: greedy
+  int top_k = 40;                  // 0: all
+  float top_p = 0.95f;             // 1: off
+  float min_p = 0.05f;             // 0: off
+  float typical_p = 1.0f;          // 1: off
+  float repeat_penalty = 1.0f;     // 1: off
+  float frequency_penalty = 0.0f;  // 0: off
+  float presence_penalty = 0.0f;   // 0: off
+  int penalty_window = 64;         // last tokens that penalties see; 0: none, -1: all
+  int mirostat = 0;                // 0: off, 2: version 2
+  float mirostat_tau = 5.0f;       // aimed-at surprise, in bits
+  float mirostat_eta = 0.1f;       // learning rate
+  std::uint64_t seed = 0;
+};
+
+// A token that may be drawn, and its logit or what became of it.
+struct Candidate {
+  Token token;
+  float logit;
+};
+
+class Sampler {
+ public:
+  // Error (kUsage) naming the first parameter that makes no sense.
+  explicit Sampler(const SamplerParams& params);
+
+  // `logits` [n_vocab], not empty. Does not take the token into the penalties' window: that is
+  // accept()'s, which also serves for the tokens of the prompt.
+  Token sample(std::span<const float> logits);
+  void accept(Token token);
+
+  // Back to the state after construction.
+  void reset();
+
+  const SamplerParams& params() const noexcept { return params_; }
+
+ private:
+  bool has_penalties() const noexcept;
+  void penalize();
+  void gather_top_k();
+  void gather_all();
+  void filter();
+  Token draw_mirostat();
+  Token draw();
+  double uniform() noexcept;
+
+  SamplerParams params_;
+  std::mt19937_64 random_;
+  double mirostat_mu_ = 0;
+
+  std::vector<Token> window_;          // a ring once it has penalty_window tokens
+  std::size_t window_next_ = 0;        // where the ring goes on
+  std::vector<std::uint32_t> n_seen_;  // [n_vocab], all zero between calls
+  std::vector<float> logits_;          // [n_vocab], finite
+  std::vector<Candidate> candidates_;  // capacity n_vocab
+  std::vector<float> probabilities_;   // of candidates_
+};
+
+}  // namespace lathe

@@ -1,0 +1,38 @@
+#include "tools/text_table.h"
+
+#include <gtest/gtest.h>
+
+namespace lathe {
+namespace {
+
+TextTable sample() {
+  TextTable table({"name", "GB/s"});
+  table.add_row({"read", "9.5"});
+  table.add_row({"naïve", "120.0"});
+  return table;
+}
+
+TEST(TextTable, AlignsTextLeftAndNumbersRight) {
+  EXPECT_EQ(sample().aligned(),
+            "name    GB/s\n"
+            "read     9.5\n"
+            "naïve  120.0\n");
+}
+
+TEST(TextTable, Markdown) {
+  EXPECT_EQ(sample().markdown(),
+            "| name  |  GB/s |\n"
+            "| ----- | ----: |\n"
+            "| read  |   9.5 |\n"
+            "| naïve | 120.0 |\n");
+}
+
+TEST(TextTable, RowsFitTheHeader) {
+  TextTable table({"a", "b"});
+  table.add_row({"1"});
+  table.add_row({"2", "x", "surplus"});
+  EXPECT_EQ(table.aligned(), "a  b\n1\n2  x\n");
+}
+
+}  // namespace
+}  // namespace lathe

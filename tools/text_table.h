@@ -1,0 +1,31 @@
+// Rows of text as a table for people: aligned columns, or Markdown. Columns of numbers are aligned
+// to the right.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lathe {
+
+class TextTable {
+ public:
+  explicit TextTable(std::vector<std::string> header) : header_(std::move(header)) {}
+
+  // Missing cells are empty; surplus cells are dropped.
+  void add_row(std::vector<std::string> cells);
+
+  std::string aligned() const;   // two spaces between columns, no lines
+  std::string markdown() const;  // cells padded, so that it reads well as it is
+
+ private:
+  struct Column {
+    std::size_t width;  // in characters, not bytes
+    bool numeric;
+  };
+  std::vector<Column> columns() const;
+
+  std::vector<std::string> header_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace lathe

@@ -71,15 +71,18 @@ std::string TextTable::markdown() const {
   const auto add_line = [&](const std::vector<std::string>& cells) {
     out += "|";
     for (std::size_t c = 0; c < cells.size(); ++c) {
-      out += " " + padded(cells[c], layout[c].width, layout[c].numeric) + " |";
+      out += ' ';
+      out += padded(cells[c], layout[c].width, layout[c].numeric);
+      out += " |";
     }
     out += "\n";
   };
   add_line(header_);
   out += "|";
   for (const Column& column : layout) {
-    out += " " + std::string(std::max<std::size_t>(column.width, 2) - 1, '-') +
-           (column.numeric ? ":" : "-") + " |";
+    out += ' ';
+    out.append(std::max<std::size_t>(column.width, 2) - 1, '-');
+    out += column.numeric ? ": |" : "- |";
   }
   out += "\n";
   for (const auto& row : rows_) add_line(row);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 namespace lathe {
 namespace {
@@ -65,6 +66,24 @@ constexpr std::size_t kPiece = std::size_t{1} << 20;
 constexpr std::size_t kLeastSlice = std::size_t{32} << 20;
 
 }  // namespace
+
+const char* peak_name(Peak peak) noexcept {
+  constexpr const char* kNames[kPeakCount] = {"int8", "fma", "bf16"};
+  return kNames[index_of(peak)];
+}
+
+Peak panel_peak(const KernelTable& kernels, Format format) noexcept {
+  if (format_info(format).group != 0) return Peak::kInt8;
+  // Tiers say in the name of a panel when they multiply bfloat16 without widening it.
+  const std::string_view name = kernels.matmul[index_of(format)].panel_name;
+  return name.find("bf16") != name.npos && kernels.probe_bf16 != nullptr ? Peak::kBf16 : Peak::kFma;
+}
+
+PeakProbeFn probe_of(const KernelTable& kernels, Peak peak) noexcept {
+  const PeakProbeFn probes[kPeakCount] = {kernels.probe_int8, kernels.probe_fma,
+                                          kernels.probe_bf16};
+  return probes[index_of(peak)];
+}
 
 double peak_rate(ThreadPool& pool, PeakProbeFn probe, double seconds) noexcept {
   if (probe == nullptr) return 0;

@@ -21,6 +21,16 @@ namespace lathe {
 // A measured share of a limit above this says that the probe is broken, not that code is that good.
 inline constexpr double kMaxPlausibleShare = 1.03;
 
+// The instruction whose issue rate bounds a matrix product of many tokens.
+enum class Peak { kInt8, kFma, kBf16 };
+inline constexpr std::size_t kPeakCount = 3;
+constexpr std::size_t index_of(Peak p) noexcept { return static_cast<std::size_t>(p); }
+
+const char* peak_name(Peak peak) noexcept;  // "int8", "fma", "bf16"
+// Which one the panels of a format use in this table.
+Peak panel_peak(const KernelTable& kernels, Format format) noexcept;
+PeakProbeFn probe_of(const KernelTable& kernels, Peak peak) noexcept;
+
 struct PeakRates {  // multiply-accumulates per second, all threads together; 0: not in this tier
   double int8 = 0;
   double fma = 0;

@@ -2,6 +2,9 @@
 //
 // A cell holds one position of one or more sequences, for all layers. Which cells a query sees, and
 // in which order, is worked out once per pass (AttentionPlan) and is the same for all layers.
+//
+// Memory is laid out [layer][KV head][cell][head_dim]: attention walks the cells of one head, which
+// lie side by side.
 #pragma once
 
 #include <cstddef>
@@ -34,23 +37,37 @@ class KvCache {
     std::size_t n_layer, n_head_kv, head_dim, n_cells;
     Format k_format, v_format;
   };
+  // Error (kUsage) for a shape that no cache can have: zero sizes, a format without an encoder, a
+  // head_dim that is not whole blocks, more bytes than can be addressed.
   explicit KvCache(const Shape& shape);
 
   const Shape& shape() const noexcept { return shape_; }
-  std::size_t bytes() const noexcept;
+  std::size_t bytes() const noexcept { return k_.size() + v_.size(); }
 
-  // Key (value) row of one cell in one layer: n_head_kv heads of head_dim elements.
-  std::uint8_t* k_row(int layer, std::size_t cell) noexcept;
-  std::uint8_t* v_row(int layer, std::size_t cell) noexcept;
+  // The keys (values) of one head in one layer: cell c is at c * k_stride() bytes.
+  std::uint8_t* k_head(std::size_t layer, std::size_t head) noexcept {
+    return reinterpret_cast<std::uint8_t*>(k_.data()) +
+           (layer * shape_.n_head_kv + head) * shape_.n_cells * k_stride_;
+  }
+  std::uint8_t* v_head(std::size_t layer, std::size_t head) noexcept {
+    return reinterpret_cast<std::uint8_t*>(v_.data()) +
+           (layer * shape_.n_head_kv + head) * shape_.n_cells * v_stride_;
+  }
   std::size_t k_stride() const noexcept { return k_stride_; }
   std::size_t v_stride() const noexcept { return v_stride_; }
 
-  std::size_t n_used() const noexcept;
+  std::size_t n_used() const noexcept { return n_used_; }
+  std::int32_t position(std::int32_t cell) const noexcept {
+    return pos_[static_cast<std::size_t>(cell)];
+  }
   // Highest position of a sequence plus one; 0 for an empty one.
-  std::int32_t n_past(int seq) const noexcept;
+  std::int32_t n_past(int seq) const noexcept { return n_past_[static_cast<std::size_t>(seq)]; }
 
-  // Gives each item a free cell (written to `cells`) and plans who sees what. False, and nothing
-  // changed, when there is no room. Never allocates for up to the n_items it was reserved for.
+  // Gives each item a free cell (written to `cells`) and plans who sees what: the cells, old and of
+  // this batch, that belong to all of the item's sequences, up to its own position. Positions must
+  // rise along each sequence (Session checks). False, and nothing changed, when there is no room.
+  // Never allocates for up to the n_items it was reserved for. The plan holds until the next
+  // place().
   void reserve(std::size_t n_items);
   bool place(Batch items, std::span<std::int32_t> cells, AttentionPlan* plan) noexcept;
 
@@ -59,13 +76,30 @@ class KvCache {
   void clear() noexcept;
 
  private:
+  struct CellList {  // in list_
+    SequenceMask mask;
+    std::int32_t first, n;
+  };
+
+  const CellList& list_of(SequenceMask mask) noexcept;
+  void forget(SequenceMask mask, std::int32_t pos) noexcept;
+  void recount(int seq) noexcept;
+
   Shape shape_;
   std::size_t k_stride_ = 0, v_stride_ = 0;
   AlignedBuffer k_, v_;
-  std::vector<std::int32_t> pos_;             // [n_cells], -1: free
-  std::vector<SequenceMask> sequences_;       // [n_cells]
+  std::vector<std::int32_t> pos_;        // [n_cells], -1: free
+  std::vector<SequenceMask> sequences_;  // [n_cells]
+  std::vector<std::int32_t> n_past_;     // [kMaxSequences]
+  std::size_t n_used_ = 0;
+  std::size_t n_touched_ = 0;  // cells from here on have never been used since the last clear()
+
+  // Storage of the plan, for the n_items reserved.
   std::vector<AttentionRun> runs_;
-  std::vector<std::int32_t> list_, visible_;  // storage of the plan
+  std::vector<CellList> lists_;
+  std::vector<std::int32_t> visible_;
+  AlignedBuffer list_;  // at most one list of n_cells per item; touched as far as it is used
+  std::size_t n_list_ = 0;
 };
 
 }  // namespace lathe

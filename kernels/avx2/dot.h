@@ -40,7 +40,9 @@ struct PanelCodes {
 // Eight weight rows x four columns per step; a lane is a row.
 template <int Run, bool Full>
 struct PanelDot {
-  static constexpr int kTokens = 4;
+  static constexpr int kTokens = 4;   // of a tile
+  static constexpr int kUnit = 1;     // tokens that one Sum serves
+  static constexpr int kColumns = 4;  // of a step
 
   struct Weights {
     __m256i w, sign;
@@ -50,7 +52,9 @@ struct PanelDot {
   };
   using Tokens = const std::int8_t*;  // 16 activation codes
 
-  static LATHE_INLINE Tokens load_tokens(const std::int8_t* p) noexcept { return p; }
+  static LATHE_INLINE Tokens load_tokens(const std::int8_t* p, const std::int8_t*) noexcept {
+    return p;
+  }
 
   static LATHE_INLINE Weights load_weights(const std::uint8_t* p) noexcept {
     const __m256i w = _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
@@ -73,7 +77,10 @@ struct PanelDot {
     }
   }
 
-  static LATHE_INLINE I32x8 total(const Sum& sum) noexcept { return {sum.wide}; }
+  template <int Token>
+  static LATHE_INLINE I32x8 total(const Sum& sum) noexcept {
+    return {sum.wide};
+  }
 };
 
 // 32 codes of one row; lanes 0..3 of the result are sums of the first 16, lanes 4..7 of the rest.

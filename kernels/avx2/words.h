@@ -66,24 +66,24 @@ LATHE_INLINE F32x8 sums_of_8(const F32x8* x) noexcept {
                         _mm256_permute2f128_ps(low, high, 0x31))};
 }
 
-LATHE_INLINE F32x8 load_f16(const void* p) noexcept {
-  return {_mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)))};
+LATHE_INLINE F32x8 load_f16(const std::uint16_t* p) noexcept {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
-LATHE_INLINE void store_f16(void* p, F32x8 x) noexcept {
-  _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT));
+LATHE_INLINE void store_f16(std::uint16_t* p, F32x8 x) noexcept {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT));
 }
-LATHE_INLINE F32x8 load_bf16(const void* p) noexcept {
-  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+LATHE_INLINE F32x8 load_bf16(const std::uint16_t* p) noexcept {
+  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   return {_mm256_castsi256_ps(_mm256_slli_epi32(wide, 16))};
 }
-LATHE_INLINE void store_bf16(void* p, F32x8 x) noexcept {
+LATHE_INLINE void store_bf16(std::uint16_t* p, F32x8 x) noexcept {
   const __m256i u = _mm256_castps_si256(x.v);
   const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
   const __m256i sum = _mm256_add_epi32(u, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
   const __m256i quiet = _mm256_or_si256(u, _mm256_set1_epi32(64 << 16));
   const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x.v, x.v, _CMP_UNORD_Q));
   const __m256i r = _mm256_srli_epi32(_mm256_blendv_epi8(sum, quiet, nan), 16);
-  _mm_storeu_si128(static_cast<__m128i*>(p),
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm_packus_epi32(_mm256_castsi256_si128(r), _mm256_extracti128_si256(r, 1)));
 }
 LATHE_INLINE F32x8 load_codes(const std::int8_t* p) noexcept {
@@ -150,9 +150,6 @@ LATHE_INLINE I32x8 operator-(I32x8 a, I32x8 b) noexcept { return {_mm256_sub_epi
 template <int N>
 LATHE_INLINE I32x8 shift_right(I32x8 x) noexcept {
   return {_mm256_srai_epi32(x.v, N)};
-}
-LATHE_INLINE void store(std::int32_t* p, I32x8 x) noexcept {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.v);
 }
 LATHE_INLINE F32x8 to_f32(I32x8 x) noexcept { return {_mm256_cvtepi32_ps(x.v)}; }
 LATHE_INLINE I32x8 round_to_int(F32x8 x) noexcept { return {_mm256_cvtps_epi32(x.v)}; }

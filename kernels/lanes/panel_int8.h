@@ -2,7 +2,7 @@
 //
 // A panel is up to kPanelRows rows as strips of eight; per strip and group of columns that share a
 // scale:
-//   codes   bytes [group / 4][8 rows][4 columns], plus PanelCodes::kOffset
+//   codes   bytes [group / k][8 rows][k columns], plus PanelCodes::kOffset; k = PanelDot::kColumns
 //   scales  float [8]
 //   mins    float [8], if the format has them
 // Each lane is a row, and four activation codes at a time meet all eight, so there are no
@@ -57,17 +57,25 @@ struct UnpackedStrip {
   alignas(64) float mins[kStripRows][16];
 };
 
-// Columns 32 c .. 32 c + 31 of all rows to eight interleaved vectors of four columns each.
-template <int Offset>
+// Columns 32 c .. 32 c + 31 of all rows to eight interleaved vectors of 32 bytes.
+template <class Kind>
 LATHE_INLINE void interleave_32(const UnpackedStrip& u, std::size_t c, F32x8* out) noexcept {
+  alignas(32) std::uint8_t bytes[kStripRows][32];
   for (std::size_t r = 0; r < kStripRows; ++r) {
     U8x32 x = load_bytes(u.codes[r] + 32 * c);
-    if constexpr (Offset != 0) x = x - broadcast_byte(-Offset);
-    alignas(32) std::uint8_t bytes[32];
-    store_bytes(bytes, x);
-    out[r] = load_raw(bytes);
+    if constexpr (Kind::kOffset != 0) x = x - broadcast_byte(-Kind::kOffset);
+    store_bytes(bytes[r], x);
   }
-  transpose(out);
+  if constexpr (Kind::PanelDotType::kColumns == 4) {
+    for (std::size_t r = 0; r < kStripRows; ++r) out[r] = load_raw(bytes[r]);
+    transpose(out);
+  } else {
+    alignas(32) std::uint8_t mixed[4][kStripRows][8];
+    for (std::size_t r = 0; r < kStripRows; ++r) {
+      for (std::size_t s = 0; s < 4; ++s) std::memcpy(mixed[s][r], bytes[r] + 8 * s, 8);
+    }
+    for (std::size_t s = 0; s < 8; ++s) out[s] = load_raw(mixed[s / 2][s % 2 * 4]);
+  }
 }
 
 template <class Kind>
@@ -75,7 +83,7 @@ void pack_strip_chunk(const UnpackedStrip& u, std::size_t n, std::uint8_t* out) 
   constexpr std::size_t kGroup = Kind::kGroup;
   for (std::size_t c = 0; c < n / 32; ++c) {
     F32x8 x[8];
-    interleave_32<Kind::kOffset>(u, c, x);
+    interleave_32<Kind>(u, c, x);
     for (std::size_t s = 0; s < 8; ++s) {
       const std::size_t column = 4 * s;
       std::uint8_t* group = out + column / kGroup * Kind::kGroupBytes;
@@ -160,24 +168,30 @@ template <class Kind, int T>
 LATHE_INLINE void multiply_group(const std::uint8_t* group, const TokenTile<T>& tokens,
                                  std::size_t g, F32x8* chunk) noexcept {
   using Dot = typename Kind::PanelDotType;
-  typename Dot::Sum sum[T];
-  typename Dot::Tokens codes[T];
-  unroll<Kind::kGroup / 4>([&](auto s) LATHE_LAMBDA_INLINE {
+  constexpr int kUnit = Dot::kUnit;
+  constexpr int kUnits = (T + kUnit - 1) / kUnit;
+  typename Dot::Sum sum[kUnits];
+  typename Dot::Tokens codes[kUnits];
+  unroll<Kind::kGroup / Dot::kColumns>([&](auto s) LATHE_LAMBDA_INLINE {
     constexpr int kS = decltype(s)::value;
-    const auto weights = Dot::load_weights(group + kS * 4 * kStripRows);
-    unroll<T>([&](auto t) LATHE_LAMBDA_INLINE {
-      constexpr int kT = decltype(t)::value;
-      if constexpr (kS % 4 == 0) {
-        codes[kT] = Dot::load_tokens(tokens.codes[kT] + g * Kind::kGroup + kS * 4);
+    constexpr int kColumn = kS * Dot::kColumns;
+    const auto weights = Dot::load_weights(group + kColumn * kStripRows);
+    unroll<kUnits>([&](auto u) LATHE_LAMBDA_INLINE {
+      constexpr int kFirst = decltype(u)::value * kUnit;
+      constexpr int kLast = kFirst + kUnit > T ? kFirst : kFirst + kUnit - 1;
+      if constexpr (kColumn % 16 == 0) {
+        const std::size_t column = g * Kind::kGroup + kColumn;
+        codes[kFirst / kUnit] =
+            Dot::load_tokens(tokens.codes[kFirst] + column, tokens.codes[kLast] + column);
       }
-      Dot::template step<kS>(sum[kT], weights, codes[kT]);
+      Dot::template step<kS>(sum[kFirst / kUnit], weights, codes[kFirst / kUnit]);
     });
   });
   const std::uint8_t* after = group + kStripRows * Kind::kGroup;
   const F32x8 scales = load_raw(after);
   unroll<T>([&](auto t) LATHE_LAMBDA_INLINE {
     constexpr int kT = decltype(t)::value;
-    I32x8 dot = Dot::total(sum[kT]);
+    I32x8 dot = Dot::template total<kT % kUnit>(sum[kT / kUnit]);
     if constexpr (Kind::kOffset != 0) {
       dot = dot + offset_correction<Kind::kOffset>(tokens.bias[kT] + g);
     }

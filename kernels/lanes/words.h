@@ -6,7 +6,7 @@
 //          sum, max_of, sums_of_8 (lane i = sum of vector i), load_f16, load_bf16, store_f16,
 //          store_bf16 (nearest even, NaNs quiet), load_codes (8 int8), to_f32, duplicate_pairs,
 //          swap_pairs, alternate_sign, halves, transpose, load_raw, store_raw
-//   I32x8  round_to_int (nearest even), power_of_two, broadcast, +, -, store
+//   I32x8  round_to_int (nearest even), power_of_two, broadcast, +, -, shift_right<N>
 //   U8x32  load, store, broadcast, & | -, field<N, Mask>, shift_left<N> (per byte), nibbles (16
 //   bytes,
 //          low halves then high halves), lookup (16-entry table), expand_bits (bit e to byte e),

@@ -22,6 +22,9 @@ struct MatrixView {
   MatrixView slice(std::size_t first, std::size_t n_rows) const noexcept {
     return {row(first), n_rows, cols, stride};
   }
+  MatrixView columns(std::size_t first, std::size_t n) const noexcept {
+    return {data + first, rows, n, stride};
+  }
   operator MatrixView<const T>() const noexcept { return {data, rows, cols, stride}; }
 };
 

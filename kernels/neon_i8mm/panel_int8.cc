@@ -1,0 +1,9 @@
+#include "kernels/lanes/panel_int8.h"
+
+#include "kernels/neon_i8mm/parts.h"
+
+namespace lathe {
+
+void fill_neon_i8mm_panel_int8(KernelTable& table) noexcept { set_panels_int8(table); }
+
+}  // namespace lathe

@@ -1,0 +1,86 @@
+// Matrix products by rows, straight from the blocks: the way of generation, bound by memory.
+//
+// The rows of all weights of a call lie one after another in an imagined column, which is cut by
+// bytes into one contiguous range per thread: memory is read in long stretches and threads meet
+// once.
+#include <algorithm>
+
+#include "runtime/ops/matmul_detail.h"
+
+namespace lathe::matmul_detail {
+namespace {
+
+constexpr std::size_t kRowGrain = 16;            // a thread's range starts at a multiple of this
+constexpr std::size_t kReuseBytes = 128 * 1024;  // rows that several tokens share while in cache
+
+struct Range {
+  std::size_t begin, end;
+};
+
+// Rows of a weight whose bytes begin within share `thread` of `n_threads`. `offset` is where the
+// weight starts in the column of all weights, `total` the length of the column.
+Range rows_of_thread(const WeightView& w, std::size_t offset, std::size_t total, std::size_t thread,
+                     std::size_t n_threads) noexcept {
+  const std::size_t grain_bytes = w.row_stride() * kRowGrain;
+  const auto row_at = [&](std::size_t byte) noexcept {
+    const std::size_t inside = byte > offset ? byte - offset : 0;
+    return std::min(w.rows, (inside + grain_bytes - 1) / grain_bytes * kRowGrain);
+  };
+  return {row_at(total / n_threads * thread),
+          thread + 1 == n_threads ? w.rows : row_at(total / n_threads * (thread + 1))};
+}
+
+void multiply_one(const Job& job, std::size_t first, std::size_t n_rows, std::size_t token,
+                  float* y) noexcept {
+  const std::size_t stride = job.weight.row_stride();
+  job.kernels->matvec(job.weight.data + first * stride, stride, n_rows, job.weight.cols,
+                      job.input.row(token), y);
+  add_bias(job, first, n_rows, y);
+}
+
+// With several tokens, few enough rows at a time that they stay in cache for all of them.
+std::size_t rows_at_once(const Job& job) noexcept {
+  if (job.input.n_items == 1) return std::max<std::size_t>(job.weight.rows, 1);
+  return std::max<std::size_t>(1, kReuseBytes / job.weight.row_stride() / kRowGrain) * kRowGrain;
+}
+
+}  // namespace
+
+void multiply_rows(ExecContext& ctx, std::span<const Job> jobs) noexcept {
+  std::size_t total = 0;
+  for (const Job& job : jobs) total += job.weight.bytes();
+  const auto n_threads = static_cast<std::size_t>(ctx.pool.size());
+  ctx.pool.run([&](int thread) noexcept {
+    std::size_t offset = 0;
+    for (const Job& job : jobs) {
+      const Range range =
+          rows_of_thread(job.weight, offset, total, static_cast<std::size_t>(thread), n_threads);
+      offset += job.weight.bytes();
+      const std::size_t step = rows_at_once(job);
+      for (std::size_t r = range.begin; r < range.end; r += step) {
+        const std::size_t n = std::min(step, range.end - r);
+        for (std::size_t t = 0; t < job.input.n_items; ++t) {
+          multiply_one(job, r, n, t, job.out.row(t) + r);
+        }
+      }
+    }
+  });
+}
+
+void multiply_rows_gated(ExecContext& ctx, const Job& gate, const Job& up, float* temp) noexcept {
+  const std::size_t step = rows_at_once(gate);
+  ctx.pool.for_ranges(gate.weight.rows, kRowGrain,
+                      [&](std::size_t begin, std::size_t end) noexcept {
+                        for (std::size_t r = begin; r < end; r += step) {
+                          const std::size_t n = std::min(step, end - r);
+                          for (std::size_t t = 0; t < gate.input.n_items; ++t) {
+                            float* const y = gate.out.row(t) + r;
+                            multiply_one(gate, r, n, t, y);
+                            multiply_one(up, r, n, t, temp + r);
+                            ctx.kernels.silu_mul(y, temp + r, n, y);
+                          }
+                        }
+                      });
+}
+
+}  // namespace lathe::matmul_detail

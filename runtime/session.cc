@@ -1,0 +1,175 @@
+#include "runtime/session.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+#include <string>
+
+#include "runtime/base/error.h"
+
+namespace lathe {
+namespace {
+
+KvCache::Shape cache_shape(const ModelTraits& traits, const SessionOptions& options) {
+  return {traits.n_layer, traits.n_head_kv, traits.head_dim,
+          options.n_ctx,  options.k_format, options.v_format};
+}
+
+const SessionOptions& checked(const SessionOptions& options) {
+  if (options.n_ctx == 0) throw usage_error("a context of 0 tokens");
+  if (options.n_batch == 0) throw usage_error("a batch of 0 tokens");
+  return options;
+}
+
+}  // namespace
+
+struct Session::State {
+  State(const Model& m, const KernelTable& k, ThreadPool& p, const SessionOptions& o)
+      : model(m), kernels(k), pool(p), options(checked(o)), cache(cache_shape(m.traits(), o)) {
+    options.n_batch = std::min(options.n_batch, options.n_ctx);
+    options.max_logits = std::min(options.max_logits, options.n_batch);
+    weights = options.weights != nullptr ? options.weights : &model.weights();
+    const std::size_t n_embd = model.traits().n_embd;
+    cache.reserve(options.n_batch);
+    cells.resize(options.n_batch);
+    skipped.assign(model.traits().n_layer, false);
+    hidden = AlignedBuffer(options.n_batch * n_embd * sizeof(float));
+    wanted = AlignedBuffer(options.max_logits * n_embd * sizeof(float));
+    logits = AlignedBuffer(options.max_logits * model.traits().n_vocab * sizeof(float));
+    scratch = Arena(model.scratch_bytes(kernels, pool.size(), options.n_batch, options.n_ctx));
+  }
+
+  void check(Batch batch) const;
+  void check_positions(Batch batch) const;
+  void run(Batch batch, const PassView& pass, MatmulPath path) noexcept;
+  void run_head(ExecContext& ctx, Batch batch, MatrixView<const float> rows) noexcept;
+
+  const Model& model;
+  const KernelTable kernels;
+  ThreadPool& pool;
+  SessionOptions options;
+  KvCache cache;
+  const WeightSet* weights = nullptr;
+  Observer* observer = nullptr;
+  std::vector<std::int32_t> cells;
+  std::vector<bool> skipped;  // layers
+  AlignedBuffer hidden;       // [n_batch, n_embd]
+  AlignedBuffer wanted;       // [max_logits, n_embd]
+  AlignedBuffer logits;       // [max_logits, n_vocab]
+  std::size_t n_logits = 0;
+  Arena scratch;
+};
+
+void Session::State::check(Batch batch) const {
+  const ModelTraits& traits = model.traits();
+  if (batch.size() > options.n_batch) {
+    throw usage_error("a batch of " + std::to_string(batch.size()) +
+                      " tokens in a session made for " + std::to_string(options.n_batch));
+  }
+  std::size_t n_wanted = 0;
+  for (const BatchItem& item : batch) {
+    if (item.token < 0 || static_cast<std::size_t>(item.token) >= traits.n_vocab) {
+      throw usage_error("token " + std::to_string(item.token) + " is outside the vocabulary of " +
+                        std::to_string(traits.n_vocab));
+    }
+    if (item.sequences == 0) throw usage_error("a token that belongs to no sequence");
+    n_wanted += item.want_logits;
+  }
+  if (n_wanted > options.max_logits) {
+    throw usage_error(std::to_string(n_wanted) + " rows of logits asked of a session made for " +
+                      std::to_string(options.max_logits));
+  }
+  check_positions(batch);
+}
+
+// Positions must rise along each sequence: a query sees all that came before it, in order.
+void Session::State::check_positions(Batch batch) const {
+  std::array<std::int32_t, kMaxSequences> next;
+  for (int s = 0; s < kMaxSequences; ++s) next[static_cast<std::size_t>(s)] = cache.n_past(s);
+  for (const BatchItem& item : batch) {
+    for (SequenceMask m = item.sequences; m != 0; m &= m - 1) {
+      const auto s = static_cast<std::size_t>(std::countr_zero(m));
+      if (item.pos < next[s] || item.pos == std::numeric_limits<std::int32_t>::max()) {
+        throw usage_error("position " + std::to_string(item.pos) + " in sequence " +
+                          std::to_string(s) + ", which stands at " + std::to_string(next[s]));
+      }
+      next[s] = item.pos + 1;
+    }
+  }
+}
+
+void Session::State::run(Batch batch, const PassView& pass, MatmulPath path) noexcept {
+  ExecContext ctx{kernels, pool, scratch, *weights, path, observer};
+  const MatrixView<float> rows(hidden.as<float>().data(), batch.size(), model.traits().n_embd);
+  model.embed(ctx, batch, rows);
+  for (std::size_t i = 0; i < skipped.size(); ++i) {
+    const int layer = static_cast<int>(i);
+    if (observer != nullptr) observer->on_hidden(layer, rows);
+    if (!skipped[i]) model.layer(ctx, layer, pass, cache, rows);
+  }
+  if (observer != nullptr) observer->on_hidden(static_cast<int>(skipped.size()), rows);
+  run_head(ctx, batch, rows);
+}
+
+void Session::State::run_head(ExecContext& ctx, Batch batch,
+                              MatrixView<const float> rows) noexcept {
+  const ModelTraits& traits = model.traits();
+  n_logits = 0;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!batch[i].want_logits) continue;
+    std::copy_n(rows.row(i), traits.n_embd, wanted.as<float>().data() + n_logits++ * traits.n_embd);
+  }
+  if (n_logits == 0) return;
+  model.head(ctx, {wanted.as<float>().data(), n_logits, traits.n_embd},
+             {logits.as<float>().data(), n_logits, traits.n_vocab});
+}
+
+Session::Session(const Model& model, const KernelTable& kernels, ThreadPool& pool,
+                 const SessionOptions& options)
+    : state_(std::make_unique<State>(model, kernels, pool, options)) {}
+
+Session::~Session() = default;
+
+const Model& Session::model() const noexcept { return state_->model; }
+const SessionOptions& Session::options() const noexcept { return state_->options; }
+KvCache& Session::cache() noexcept { return state_->cache; }
+void Session::set_observer(Observer* observer) noexcept { state_->observer = observer; }
+void Session::set_weights(const WeightSet& weights) noexcept { state_->weights = &weights; }
+
+void Session::set_skipped_layers(std::span<const int> layers) {
+  std::vector<bool> skipped(state_->skipped.size(), false);
+  for (const int layer : layers) {
+    if (layer < 0 || static_cast<std::size_t>(layer) >= skipped.size()) {
+      throw usage_error("no layer " + std::to_string(layer) + " to skip in a model of " +
+                        std::to_string(skipped.size()));
+    }
+    skipped[static_cast<std::size_t>(layer)] = true;
+  }
+  state_->skipped = std::move(skipped);
+}
+
+bool Session::decode(Batch batch, MatmulPath path) {
+  State& s = *state_;
+  s.check(batch);
+  PassView pass{batch, s.cells.data(), {}};
+  if (!s.cache.place(batch, s.cells, &pass.attention)) return false;
+  if (batch.empty()) {
+    s.n_logits = 0;
+  } else {
+    s.run(batch, pass, path);
+  }
+  return true;
+}
+
+MatrixView<const float> Session::logits() const noexcept {
+  return {state_->logits.as<float>().data(), state_->n_logits, state_->model.traits().n_vocab};
+}
+
+void Session::truncate(int seq, std::int32_t pos) noexcept { state_->cache.truncate(seq, pos); }
+void Session::share_prefix(int from, int to, std::int32_t pos) noexcept {
+  state_->cache.share_prefix(from, to, pos);
+}
+void Session::clear() noexcept { state_->cache.clear(); }
+
+}  // namespace lathe

@@ -1,0 +1,20 @@
+// The legacy file form of importance matrices (".dat", though names say nothing).
+//
+//   i32 n_entries; each: i32 name_bytes, name, i32 n_calls, i32 n_values, f32[n_values]
+//   optionally: i32 n_chunks, i32 dataset_bytes, data set name
+//
+// A value is the mean of x^2 times n_calls (the value itself where n_calls is 0).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "quant/imatrix/imatrix.h"
+
+namespace lathe {
+
+// Error (kBadInput) for anything that is not as above. `where` names the file.
+Imatrix parse_legacy_imatrix(std::span<const std::uint8_t> bytes, const std::string& where);
+
+}  // namespace lathe

@@ -54,6 +54,19 @@ inline __m512 load_cached(const uint8_t* vector, size_t d, __mmask16 lanes) noex
   }
 }
 
+// Asks for the cached vectors of a block ahead of its use: they lie a token's stride apart, which
+// the hardware does not foresee.
+inline void prefetch_block(const AttendArgs& a, const uint8_t* cache, size_t stride, Format f,
+                           size_t first) noexcept {
+  const size_t bytes = row_bytes(f, a.head_dim);
+  for (size_t i = first; i < min_of(first + kBlock, a.n_keys); ++i) {
+    const uint8_t* p = cache + static_cast<size_t>(a.cells[i]) * stride;
+    for (size_t at = 0; at < bytes; at += 64) {
+      _mm_prefetch(reinterpret_cast<const char*>(p + at), _MM_HINT_T0);
+    }
+  }
+}
+
 // out[d][key], 32 keys a row; places of missing keys hold some other key.
 template <Format F>
 void gather_keys(const AttendArgs& a, size_t first, float* out) noexcept {
@@ -219,6 +232,7 @@ inline size_t clamp_to_block(size_t n, size_t first) noexcept {
 
 void score_all(const AttendArgs& a, size_t most, float* scores, float* block) noexcept {
   for (size_t first = 0; first < most; first += kBlock) {
+    prefetch_block(a, a.k, a.k_stride, a.k_format, first + kBlock);
     with_format(a.k_format, [&]<Format F>() noexcept { gather_keys<F>(a, first, block); });
     for_tiles(a.n_q, [&]<size_t T>(size_t query) noexcept {
       if (visible_span(a, query, T).most > first) score_tile<T>(a, query, block, first, scores);
@@ -229,6 +243,7 @@ void score_all(const AttendArgs& a, size_t most, float* scores, float* block) no
 void add_all_values(const AttendArgs& a, size_t most, const float* scores, float* block) noexcept {
   for (size_t first = 0; first < most; first += kBlock) {
     const size_t count = min_of(kBlock, most - first);
+    prefetch_block(a, a.v, a.v_stride, a.v_format, first + kBlock);
     with_format(a.v_format, [&]<Format F>() noexcept { gather_values<F>(a, first, count, block); });
     for_tiles(a.n_q, [&]<size_t T>(size_t query) noexcept {
       const Span s = visible_span(a, query, T);
@@ -254,6 +269,7 @@ void attend(const AttendArgs& a) noexcept {
   float* block = scores + a.n_q * kAttentionPiece;
   const size_t most = visible_span(a, 0, a.n_q).most;
   score_all(a, most, scores, block);
+  prefetch_block(a, a.v, a.v_stride, a.v_format, 0);
   for (size_t i = 0; i < a.n_q; ++i) {
     soften(scores + i * kAttentionPiece, visible(a, i), a.max + i, a.sum + i);
     __builtin_memset(a.out + i * a.out_stride, 0, a.head_dim * sizeof(float));

@@ -47,10 +47,12 @@ inline __m512i dot64(const int8_t* codes, const int8_t* act, size_t columns) noe
   return _mm512_dpbusd_epi32(zero, _mm512_abs_epi8(q), signed_a);
 }
 
-template <Format F>
-inline __m512 add_unpacked(const UnpackedChunk& w, const ActRow& x, size_t c, size_t width,
-                           __m512 sum) noexcept {
+// kWhole: 256 columns, with everything unrolled. Two sums, to halve the chain of additions.
+template <Format F, bool kWhole>
+inline void add_unpacked(const UnpackedChunk& w, const ActRow& x, size_t c, size_t n,
+                         __m512 sum[2]) noexcept {
   constexpr FormatInfo kInfo = format_info(F);
+  const size_t width = kWhole ? 256 : n;
   const __m512 act_scales = group_scales<F>(x, c, width);
   const __mmask16 groups = first_lanes(width / kInfo.group);
   const __m512 scales = _mm512_mul_ps(_mm512_load_ps(w.scales), act_scales);
@@ -58,30 +60,45 @@ inline __m512 add_unpacked(const UnpackedChunk& w, const ActRow& x, size_t c, si
     const float* sums = kInfo.group == 32 ? x.sums32 : x.sums16;
     const __m512 mins = _mm512_mul_ps(_mm512_load_ps(w.mins), act_scales);
     const __m512 code_sums = _mm512_maskz_loadu_ps(groups, sums + c / kInfo.group);
-    sum = _mm512_mask3_fmadd_ps(mins, code_sums, sum, groups);
+    sum[1] = _mm512_mask3_fmadd_ps(mins, code_sums, sum[1], groups);
   }
+#pragma GCC unroll 4
   for (size_t i = 0; i < width; i += 64) {
-    const __m512i dot = dot64<!kInfo.has_min>(w.codes + i, x.codes + c + i, width - i);
+    const __m512i dot =
+        dot64<!kInfo.has_min>(w.codes + i, x.codes + c + i, kWhole ? 64 : width - i);
     const __m512 s = _mm512_permutexvar_ps(group_of_lane(i / 64, kInfo.group), scales);
-    sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), s, sum);
+    __m512& to = sum[i / 64 % 2];
+    to = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), s, to);
   }
-  return sum;
+}
+
+// Chunks are unpacked one ahead of their use: vectors are loaded from what scalars and shorter
+// vectors stored, which the store buffer cannot forward.
+template <Format F>
+inline float dot_unpacked(const uint8_t* row, size_t n_cols, const ActRow& x,
+                          UnpackedChunk chunks[2]) noexcept {
+  const auto fill = [&](size_t c) noexcept {
+    UnpackedChunk& w = chunks[c / 256 % 2];
+    unpack<F>(row + row_bytes(F, c), min_of(256, n_cols - c), w.codes, w.scales, w.mins);
+  };
+  __m512 sum[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  fill(0);
+  size_t c = 0;
+  for (; c + 256 <= n_cols; c += 256) {
+    if (c + 256 < n_cols) fill(c + 256);
+    add_unpacked<F, true>(chunks[c / 256 % 2], x, c, 256, sum);
+  }
+  if (c < n_cols) add_unpacked<F, false>(chunks[c / 256 % 2], x, c, n_cols - c, sum);
+  return _mm512_reduce_add_ps(_mm512_add_ps(sum[0], sum[1]));
 }
 
 template <Format F>
 void matvec_unpacked(const void* w, size_t row_stride, size_t n_rows, size_t n_cols,
                      const void* act, float* y) noexcept {
   const ActRow x(act, act_layout(format_info(F).act, n_cols));
-  UnpackedChunk chunk = {};
+  UnpackedChunk chunks[2] = {};
   for (size_t r = 0; r < n_rows; ++r) {
-    const auto* row = static_cast<const uint8_t*>(w) + r * row_stride;
-    __m512 sum = _mm512_setzero_ps();
-    for (size_t c = 0; c < n_cols; c += 256) {
-      const size_t width = min_of(256, n_cols - c);
-      unpack<F>(row + row_bytes(F, c), width, chunk.codes, chunk.scales, chunk.mins);
-      sum = add_unpacked<F>(chunk, x, c, width, sum);
-    }
-    y[r] = _mm512_reduce_add_ps(sum);
+    y[r] = dot_unpacked<F>(static_cast<const uint8_t*>(w) + r * row_stride, n_cols, x, chunks);
   }
 }
 

@@ -1,6 +1,7 @@
 // Direct matrix-vector products of the formats that generation meets most.
 #include "kernels/avx512/fill.h"
 #include "kernels/avx512/matvec_32.h"
+#include "kernels/avx512/matvec_k16.h"
 
 namespace lathe {
 namespace {
@@ -35,9 +36,12 @@ void fill_avx512_matvec(KernelTable& table) noexcept {
   set_direct<Format::Q4_K>(table);
   set_direct<Format::Q5_K>(table);
   set_direct<Format::Q6_K>(table);
+  set_direct<Format::Q3_K>(table);
+  set_direct<Format::Q2_K>(table);
   set_direct<Format::Q8_0>(table);
   set_direct<Format::Q4_0>(table);
   set_direct<Format::IQ4_NL>(table);
+  set_direct<Format::IQ4_XS>(table);
 }
 
 }  // namespace lathe

@@ -85,17 +85,19 @@ struct ActQ4_0 : ActNibbles {
   }
 };
 
-struct ActIQ4_NL : ActNibbles {
-  explicit ActIQ4_NL(const int8_t* a) noexcept : ActNibbles(a, 128) {}
+// Looks up 64 bytes of two nibbles each in the code book of IQ4, offset by 128.
+struct ActIQ4 : ActNibbles {
+  explicit ActIQ4(const int8_t* a) noexcept : ActNibbles(a, 128) {}
 
-  __m512i dot(const BlockIQ4_NL* b) const noexcept {
-    const __m512i q = nibble_bytes(b), mask = _mm512_set1_epi8(15);
+  __m512i dot_bytes(__m512i q) const noexcept {
+    const __m512i mask = _mm512_set1_epi8(15);
     const __m128i values = _mm_xor_si128(load16(kIq4Values), _mm_set1_epi8(static_cast<char>(128)));
     const __m512i table = _mm512_broadcast_i32x4(values);
     const __m512i lo = _mm512_shuffle_epi8(table, _mm512_and_si512(q, mask));
-    return dot_codes(lo,
-                     _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(q, 4), mask)));
+    const __m512i hi = _mm512_and_si512(_mm512_srli_epi16(q, 4), mask);
+    return dot_codes(lo, _mm512_shuffle_epi8(table, hi));
   }
+  __m512i dot(const BlockIQ4_NL* b) const noexcept { return dot_bytes(nibble_bytes(b)); }
 };
 
 template <class Block>
@@ -110,7 +112,7 @@ struct ActOf<BlockQ4_0> {
 };
 template <>
 struct ActOf<BlockIQ4_NL> {
-  using Type = ActIQ4_NL;
+  using Type = ActIQ4;
 };
 
 // Adds 8 blocks from block i on.
@@ -163,6 +165,32 @@ inline void dot_four_rows(const FourRows<Block>& w, size_t n_cols, const ActRow&
   for (; i + 8 <= blocks; i += 8) add_eight_blocks(w, i, x, sum);
   for (; i < blocks; ++i) {
     for (size_t r = 0; r < kMatvecRows; ++r) sum[r] = add_one_block(w.row[r][i], x, i, sum[r]);
+  }
+  store_sums(sum, n, y);
+}
+
+// IQ4_XS: groups as in IQ4_NL, eight in a block with one more level of scales.
+inline void dot_four_rows(const FourRows<BlockIQ4_XS>& w, size_t n_cols, const ActRow& x, size_t n,
+                          float* y) noexcept {
+  const __m512i lane_group = block_of_lane<4>();
+  __m512 sum[kMatvecRows];
+  for (__m512& s : sum) s = _mm512_setzero_ps();
+  for (size_t i = 0; i < n_cols / 256; ++i) {
+    w.prefetch(i, 1);
+    const ActIQ4 a0(x.codes + 256 * i), a1(x.codes + 256 * i + 128);
+#pragma GCC unroll 4
+    for (size_t r = 0; r < kMatvecRows; ++r) {
+      const BlockIQ4_XS& b = w.row[r][i];
+      const __m128i bytes = _mm_cvtsi64_si128(static_cast<long long>(iq4_xs_scales(b)));
+      const __m256i words = _mm256_sub_epi32(_mm256_cvtepu8_epi32(bytes), _mm256_set1_epi32(32));
+      const __m256 d = _mm256_set1_ps(half_to_float(b.d) * x.scales[i]);
+      const __m512 s = _mm512_castps256_ps512(_mm256_mul_ps(_mm256_cvtepi32_ps(words), d));
+      const __m512 dot0 = _mm512_cvtepi32_ps(a0.dot_bytes(_mm512_loadu_si512(b.qs)));
+      const __m512 dot1 = _mm512_cvtepi32_ps(a1.dot_bytes(_mm512_loadu_si512(b.qs + 64)));
+      const __m512i upper = _mm512_add_epi32(lane_group, _mm512_set1_epi32(4));
+      sum[r] = _mm512_fmadd_ps(dot0, _mm512_permutexvar_ps(lane_group, s), sum[r]);
+      sum[r] = _mm512_fmadd_ps(dot1, _mm512_permutexvar_ps(upper, s), sum[r]);
+    }
   }
   store_sums(sum, n, y);
 }

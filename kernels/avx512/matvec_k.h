@@ -1,4 +1,4 @@
-// Q4_K, Q5_K and Q6_K times one token, on the blocks as they lie: four rows at a time share the
+// Q4_K and Q5_K times one token, on the blocks as they lie: four rows at a time share the
 // activations. Scales stay integers: vpmaddubsw multiplies codes and activations, vpdpwssd the
 // pairs of products with the scales of their groups, so a block costs one conversion to float. All
 // of it is exact up to there (blocks.md of the formats: 2 * 63 * 127 fits int16).
@@ -142,7 +142,10 @@ inline void add_pair_blocks(const FourRows<Block>& w, size_t i, const PairAct& x
 // Dot products of four rows, of which the first n are stored.
 template <class Block>
 inline void dot_four_rows(const FourRows<Block>& w, size_t n_cols, const ActRow& x, size_t n,
-                          float* y) noexcept requires(sizeof(Block::dmin) == 2) {
+                          float* y) noexcept requires requires(const Block& b, __m512i* q) {
+  pair_codes(b, q);
+}
+{
   __m512 sum[kMatvecRows], min_sum = _mm512_setzero_ps();
   for (__m512& s : sum) s = _mm512_setzero_ps();
   for (size_t i = 0; i < n_cols / 256; ++i) {
@@ -150,48 +153,6 @@ inline void dot_four_rows(const FourRows<Block>& w, size_t n_cols, const ActRow&
   }
   for (size_t r = 0; r < kMatvecRows; ++r) {
     sum[r] = _mm512_mask_sub_ps(sum[r], static_cast<__mmask16>(15u << 4 * r), sum[r], min_sum);
-  }
-  store_sums(sum, n, y);
-}
-
-inline void dot_four_rows(const FourRows<BlockQ6_K>& w, size_t n_cols, const ActRow& x, size_t n,
-                          float* y) noexcept {
-  const __m512i words = _mm512_set_epi16(3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2,  //
-                                         1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
-  __m512 sum[kMatvecRows];
-  for (__m512& s : sum) s = _mm512_setzero_ps();
-  for (size_t i = 0; i < n_cols / 256; ++i) {
-    w.prefetch(i, 1);
-    __m512i a[4];
-    for (int k = 0; k < 4; ++k) a[k] = _mm512_loadu_si512(x.codes + 256 * i + 64 * k);
-    // Minus the sums of 16 codes, from the bias (-128 times the sums).
-    const __m512i bias = _mm512_loadu_si512(x.bias16 + 16 * i);
-    const __m512i minus_sums =
-        _mm512_zextsi256_si512(_mm512_cvtepi32_epi16(_mm512_srai_epi32(bias, 7)));
-    __m128i halves = _mm_cvtsi32_si128(w.row[0][i].d);
-    halves = _mm_insert_epi16(halves, w.row[1][i].d, 1);
-    halves = _mm_insert_epi16(halves, w.row[2][i].d, 2);
-    halves = _mm_insert_epi16(halves, w.row[3][i].d, 3);
-    alignas(16) float d[4];
-    _mm_store_ps(d, _mm_mul_ps(_mm_cvtph_ps(halves), _mm_set1_ps(x.scales[i])));
-#pragma GCC unroll 4
-    for (size_t r = 0; r < kMatvecRows; ++r) {
-      const BlockQ6_K& b = w.row[r][i];
-      const __m512i scales = _mm512_zextsi256_si512(_mm256_cvtepi8_epi16(load16(b.scales)));
-      // Codes are 32 too large: 32 * scale * -sum.
-      __m512i dot =
-          _mm512_dpwssd_epi32(_mm512_setzero_si512(), _mm512_slli_epi16(scales, 5), minus_sums);
-      __m512i q[4];
-      q6_codes(b, q);
-#pragma GCC unroll 4
-      for (int k = 0; k < 4; ++k) {
-        const __m512i select =
-            _mm512_add_epi16(words, _mm512_set1_epi16(static_cast<short>(4 * k)));
-        const __m512i products = _mm512_maddubs_epi16(q[k], a[k]);
-        dot = _mm512_dpwssd_epi32(dot, products, _mm512_permutexvar_epi16(select, scales));
-      }
-      sum[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), broadcast(d + r), sum[r]);
-    }
   }
   store_sums(sum, n, y);
 }

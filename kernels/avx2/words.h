@@ -172,6 +172,8 @@ LATHE_INLINE U8x32 broadcast_byte(int x) noexcept {
 }
 LATHE_INLINE U8x32 operator&(U8x32 a, U8x32 b) noexcept { return {_mm256_and_si256(a.v, b.v)}; }
 LATHE_INLINE U8x32 operator|(U8x32 a, U8x32 b) noexcept { return {_mm256_or_si256(a.v, b.v)}; }
+LATHE_INLINE U8x32 operator^(U8x32 a, U8x32 b) noexcept { return {_mm256_xor_si256(a.v, b.v)}; }
+LATHE_INLINE U8x32 operator+(U8x32 a, U8x32 b) noexcept { return {_mm256_add_epi8(a.v, b.v)}; }
 LATHE_INLINE U8x32 operator-(U8x32 a, U8x32 b) noexcept { return {_mm256_sub_epi8(a.v, b.v)}; }
 // (x >> N) & Mask, Mask within the low 8 - N bits.
 template <int N, int Mask>
@@ -183,6 +185,13 @@ template <int N>
 LATHE_INLINE U8x32 shift_left(U8x32 x) noexcept {
   return {_mm256_slli_epi16(x.v, N)};
 }
+LATHE_INLINE U8x32 from_u64(std::uint64_t a, std::uint64_t b, std::uint64_t c,
+                            std::uint64_t d) noexcept {
+  return {_mm256_set_epi64x(static_cast<long long>(d), static_cast<long long>(c),
+                            static_cast<long long>(b), static_cast<long long>(a))};
+}
+// Quarters 0 2 1 3.
+LATHE_INLINE U8x32 swap_middle(U8x32 x) noexcept { return {_mm256_permute4x64_epi64(x.v, 0xd8)}; }
 // Low halves of 16 bytes, then their high halves.
 LATHE_INLINE U8x32 nibbles(const void* p) noexcept {
   const __m128i x = _mm_loadu_si128(static_cast<const __m128i*>(p));

@@ -9,6 +9,7 @@
 #include "kernels/kernel_table.h"
 #include "kernels/lanes/dot.h"
 #include "kernels/lanes/floats.h"
+#include "kernels/lanes/prefetch.h"
 
 namespace lathe {
 namespace {
@@ -29,6 +30,7 @@ float dot_floats(const typename FloatElem<W>::Type* w, const typename FloatElem<
   F32x8 s[4] = {zero(), zero(), zero(), zero()};
   std::size_t i = 0;
   for (; i + 32 <= n; i += 32) {
+    prefetch(w + i, 32 * sizeof *w);
     for (std::size_t k = 0; k < 4; ++k) {
       s[k] = fma(We::load_8(w + i + 8 * k), Ae::load_8(a + i + 8 * k), s[k]);
     }

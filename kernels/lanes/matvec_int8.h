@@ -8,6 +8,7 @@
 #include "kernels/kernel_table.h"
 #include "kernels/lanes/codes.h"
 #include "kernels/lanes/dot.h"
+#include "kernels/lanes/prefetch.h"
 
 namespace lathe {
 namespace {
@@ -62,6 +63,7 @@ float dot_row_256(const Block<F>* blocks, std::size_t n_blocks, const ActRow& ac
   F32x8 total = zero();
   for (std::size_t i = 0; i < n_blocks; ++i) {
     alignas(32) float scales[16], mins[16];
+    prefetch(blocks + i, sizeof(Block<F>));
     read_block<F>(blocks[i], unpacked, scales, mins);
     TwoSums sums;
     add_dots<F>(blocks[i], unpacked, scales, act.codes + 256 * i, sums);
@@ -106,6 +108,7 @@ float dot_row_32(const Block<F>* blocks, std::size_t n_blocks, const ActRow& act
   float min_sum = 0.0f;
   std::size_t i = 0;
   for (; i + 2 <= n_blocks; i += 2) {
+    prefetch(blocks + i, 2 * sizeof(Block<F>));
     add_block_32<F>(blocks[i], i, act, sums, sums.s[0], min_sum);
     add_block_32<F>(blocks[i + 1], i + 1, act, sums, sums.s[1], min_sum);
   }

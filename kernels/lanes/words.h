@@ -7,10 +7,10 @@
 //          store_bf16 (nearest even, NaNs quiet), load_codes (8 int8), to_f32, duplicate_pairs,
 //          swap_pairs, alternate_sign, halves, transpose, load_raw, store_raw
 //   I32x8  round_to_int (nearest even), power_of_two, broadcast, +, -, shift_right<N>
-//   U8x32  load, store, broadcast, & | -, field<N, Mask>, shift_left<N> (per byte), nibbles (16
+//   U8x32  load, store, broadcast, & | ^ + -, field<N, Mask>, shift_left<N> (per byte), nibbles (16
 //   bytes,
 //          low halves then high halves), lookup (16-entry table), expand_bits (bit e to byte e),
-//          narrow (32 int32), sums_of_16
+//          from_u64, swap_middle, narrow (32 int32), sums_of_16
 //   F64x8  sums in double
 //
 // Each tier includes this in its own objects; everything has internal linkage (kernels/tiers.h).

@@ -205,6 +205,12 @@ LATHE_INLINE U8x32 operator&(U8x32 a, U8x32 b) noexcept {
 LATHE_INLINE U8x32 operator|(U8x32 a, U8x32 b) noexcept {
   return {vorrq_u8(a.lo, b.lo), vorrq_u8(a.hi, b.hi)};
 }
+LATHE_INLINE U8x32 operator^(U8x32 a, U8x32 b) noexcept {
+  return {veorq_u8(a.lo, b.lo), veorq_u8(a.hi, b.hi)};
+}
+LATHE_INLINE U8x32 operator+(U8x32 a, U8x32 b) noexcept {
+  return {vaddq_u8(a.lo, b.lo), vaddq_u8(a.hi, b.hi)};
+}
 LATHE_INLINE U8x32 operator-(U8x32 a, U8x32 b) noexcept {
   return {vsubq_u8(a.lo, b.lo), vsubq_u8(a.hi, b.hi)};
 }
@@ -219,6 +225,16 @@ LATHE_INLINE U8x32 field(U8x32 x) noexcept {
 template <int N>
 LATHE_INLINE U8x32 shift_left(U8x32 x) noexcept {
   return {vshlq_n_u8(x.lo, N), vshlq_n_u8(x.hi, N)};
+}
+LATHE_INLINE U8x32 from_u64(std::uint64_t a, std::uint64_t b, std::uint64_t c,
+                            std::uint64_t d) noexcept {
+  return {vreinterpretq_u8_u64(vcombine_u64(vcreate_u64(a), vcreate_u64(b))),
+          vreinterpretq_u8_u64(vcombine_u64(vcreate_u64(c), vcreate_u64(d)))};
+}
+// Quarters 0 2 1 3.
+LATHE_INLINE U8x32 swap_middle(U8x32 x) noexcept {
+  const uint64x2_t lo = vreinterpretq_u64_u8(x.lo), hi = vreinterpretq_u64_u8(x.hi);
+  return {vreinterpretq_u8_u64(vzip1q_u64(lo, hi)), vreinterpretq_u8_u64(vzip2q_u64(lo, hi))};
 }
 // Low halves of 16 bytes, then their high halves.
 LATHE_INLINE U8x32 nibbles(const void* p) noexcept {

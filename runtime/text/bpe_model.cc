@@ -72,7 +72,8 @@ void BpeModel::add_merges(const std::vector<std::string_view>& merges, const std
                                        merges.size(), kMaxMerges));
   }
   merges_.reserve(merges.size());
-  std::string left, right;
+  std::string left, right, whole;
+  std::int32_t whole_symbol = 0;
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
     const std::string_view text = merges[rank];
     const std::size_t space = text.find(' ', 1);
@@ -86,8 +87,12 @@ void BpeModel::add_merges(const std::vector<std::string_view>& merges, const std
     if (!decode_byte_text(text.substr(space + 1), right)) continue;
     const std::int32_t left_symbol = symbols_.insert(left).id;
     const std::int32_t right_symbol = symbols_.insert(right).id;
-    merges_.insert(left_symbol, right_symbol,
-                   {static_cast<std::uint32_t>(rank), symbols_.insert(left + right).id});
+    // Lists made from ranked tokens have all the ways to a token one after another.
+    whole.assign(left).append(right);
+    if (symbols_[static_cast<std::size_t>(whole_symbol)] != whole) {
+      whole_symbol = symbols_.insert(whole).id;
+    }
+    merges_.insert(left_symbol, right_symbol, {static_cast<std::uint32_t>(rank), whole_symbol});
   }
 }
 

@@ -34,6 +34,11 @@ int byte_of_code_point(char32_t code_point) noexcept {
 bool decode_byte_text(std::string_view text, std::string& bytes) {
   bytes.clear();
   for (std::size_t pos = 0; pos < text.size();) {
+    // Nearly all of a vocabulary is printable ASCII, and it is loaded at every start.
+    if (text[pos] > ' ' && text[pos] <= '~') {
+      bytes.push_back(text[pos++]);
+      continue;
+    }
     const Utf8Char c = decode_utf8(text, pos);
     const int byte = c.status == Utf8Status::kValid ? byte_of_code_point(c.code_point) : -1;
     if (byte < 0) return false;

@@ -7,12 +7,14 @@ namespace lathe {
 
 using AddCommand = void (*)(CLI::App& root, ToolContext& context);
 
+void add_bench(CLI::App& root, ToolContext& context);
 void add_cpu(CLI::App& root, ToolContext& context);
 void add_inspect(CLI::App& root, ToolContext& context);
 void add_quantize(CLI::App& root, ToolContext& context);
 void add_tokenize(CLI::App& root, ToolContext& context);
 
 inline constexpr AddCommand kCommands[] = {
+    add_bench,
     add_cpu,
     add_inspect,
     add_quantize,

@@ -11,6 +11,7 @@ void add_bench(CLI::App& root, ToolContext& context);
 void add_cpu(CLI::App& root, ToolContext& context);
 void add_inspect(CLI::App& root, ToolContext& context);
 void add_quantize(CLI::App& root, ToolContext& context);
+void add_run(CLI::App& root, ToolContext& context);
 void add_tokenize(CLI::App& root, ToolContext& context);
 
 inline constexpr AddCommand kCommands[] = {
@@ -18,6 +19,7 @@ inline constexpr AddCommand kCommands[] = {
     add_cpu,
     add_inspect,
     add_quantize,
+    add_run,
     add_tokenize,
 };
 

@@ -1,0 +1,143 @@
+#include "quant/eval/divergence.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "quant/eval/chunk_pass.h"
+#include "runtime/base/error.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::size_t kMinForErrors = 11;  // fewer values have no error worth the name
+
+std::size_t first_largest(const float* x, std::size_t n) noexcept {
+  return static_cast<std::size_t>(std::max_element(x, x + n) - x);
+}
+
+void check_finite(const TokenDivergence& d, std::size_t chunk, std::size_t pos) {
+  if (std::isfinite(d.nll_base) && std::isfinite(d.nll) && std::isfinite(d.kld)) return;
+  throw failed(fmt::format("chunk {}, position {}: the output of the {} model is not finite",
+                           chunk + 1, pos, std::isfinite(d.nll_base) ? "candidate" : "base"));
+}
+
+void check_vocabularies(const Session& base, const Session& candidate) {
+  const std::size_t a = base.model().traits().n_vocab, b = candidate.model().traits().n_vocab;
+  if (a == b) return;
+  throw usage_error(fmt::format(
+      "the base has a vocabulary of {} tokens, the candidate of {}: they cannot be compared", a,
+      b));
+}
+
+}  // namespace
+
+TokenDivergence token_divergence(const float* base, const float* logits, std::size_t n_vocab,
+                                 Token target) noexcept {
+  const std::size_t top_base = first_largest(base, n_vocab);
+  const std::size_t top = first_largest(logits, n_vocab);
+  const double max_base = base[top_base], max = logits[top];
+  double sum_base = 0.0, sum = 0.0, sum_difference = 0.0;
+  for (std::size_t v = 0; v < n_vocab; ++v) {
+    const double b = base[v] - max_base, q = logits[v] - max;
+    const double weight = std::exp(b);
+    sum_base += weight;
+    sum += std::exp(q);
+    sum_difference += weight * (b - q);
+  }
+  const double ln_base = std::log(sum_base), ln = std::log(sum);
+  TokenDivergence out;
+  out.nll_base = ln_base - (base[target] - max_base);
+  out.nll = ln - (logits[target] - max);
+  out.kld = sum_difference / sum_base + ln - ln_base;
+  out.p_base = std::exp(-out.nll_base);
+  out.p = std::exp(-out.nll);
+  out.same_top = top_base == top;
+  return out;
+}
+
+void DivergenceMeter::add(const TokenDivergence& d) {
+  const double delta = d.p - d.p_base;
+  nll_.add(d.nll);
+  nll_base_.add(d.nll_base);
+  sum_product_ += d.nll * d.nll_base;
+  kld_.add(d.kld);
+  delta_.add(delta);
+  delta2_.add(delta * delta);
+  n_same_top_ += d.same_top ? 1 : 0;
+  klds_.push_back(d.kld);
+  deltas_.push_back(delta);
+}
+
+DivergenceResult DivergenceMeter::summary(bool with_percentiles) const {
+  DivergenceResult r;
+  const std::size_t count = n();
+  if (count == 0) return r;
+  const double n_tokens = static_cast<double>(count);
+  const auto error = [](const Moments& m) { return m.error(kMinForErrors); };
+
+  r.n_scored = count;
+  r.ppl = perplexity_of(nll_, kMinForErrors);
+  r.ppl_base = perplexity_of(nll_base_, kMinForErrors);
+  const double covariance =
+      count < kMinForErrors - 1
+          ? 0.0
+          : (sum_product_ / n_tokens - nll_.mean() * nll_base_.mean()) / (n_tokens - 1.0);
+  const double errors = error(nll_) * error(nll_base_);
+  r.ln_ppl_correlation = errors > 0.0 ? covariance / errors : 0.0;
+
+  const auto root = [](double v) { return v > 0.0 ? std::sqrt(v) : 0.0; };
+  r.ln_ppl_ratio = {
+      nll_.mean() - nll_base_.mean(),
+      root(error(nll_) * error(nll_) + error(nll_base_) * error(nll_base_) - 2.0 * covariance)};
+  r.ppl_ratio.value = std::exp(r.ln_ppl_ratio.value);
+  r.ppl_ratio.error = r.ppl_ratio.value * r.ln_ppl_ratio.error;
+  r.ppl_difference = {r.ppl.value - r.ppl_base.value,
+                      root(r.ppl.error * r.ppl.error + r.ppl_base.error * r.ppl_base.error -
+                           2.0 * r.ppl.value * r.ppl_base.value * covariance)};
+
+  r.kld = {kld_.mean(), error(kld_)};
+  r.delta_p = {delta_.mean(), error(delta_)};
+  const double rms = std::sqrt(delta2_.mean());
+  r.rms_delta_p = {rms, rms > 0.0 ? 0.5 / rms * error(delta2_) : 0.0};
+  const double same = static_cast<double>(n_same_top_) / n_tokens;
+  r.same_top = {same, count > 1 ? std::sqrt(same * (1.0 - same) / (n_tokens - 1.0)) : 0.0};
+
+  if (with_percentiles) {
+    std::vector<double> klds = klds_, deltas = deltas_;
+    std::sort(klds.begin(), klds.end());
+    std::sort(deltas.begin(), deltas.end());
+    std::transform(kKldPercentiles.begin(), kKldPercentiles.end(), r.kld_percentiles.begin(),
+                   [&](double f) { return percentile(klds, f); });
+    std::transform(kDeltaPercentiles.begin(), kDeltaPercentiles.end(),
+                   r.delta_p_percentiles.begin(), [&](double f) { return percentile(deltas, f); });
+  }
+  return r;
+}
+
+DivergenceResult measure_divergence(Session& base, Session& candidate, const TextChunks& text,
+                                    ThreadPool& pool, const DivergenceProgress& progress) {
+  check_vocabularies(base, candidate);
+  DivergenceMeter meter;
+  std::vector<TokenDivergence> rows;
+  Session* const sessions[] = {&base, &candidate};
+  for (std::size_t c = 0; c < text.n_chunks(); ++c) {
+    const std::span<const Token> tokens = text.chunk(c);
+    run_chunk(sessions, tokens, text.first_scored(), [&](std::size_t first_pos, auto logits) {
+      rows.resize(logits[0].rows);
+      pool.for_each(rows.size(), [&](std::size_t r, int) noexcept {
+        rows[r] = token_divergence(logits[0].row(r), logits[1].row(r), logits[0].cols,
+                                   tokens[first_pos + r + 1]);
+      });
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        check_finite(rows[r], c, first_pos + r);
+        meter.add(rows[r]);
+      }
+    });
+    if (progress && !progress(c, meter.summary(false))) throw failed("stopped");
+  }
+  return meter.summary(true);
+}
+
+}  // namespace lathe

@@ -1,0 +1,195 @@
+// Perplexity, divergence and importance of the trained models against what the peer program printed
+// for the same files and texts. Skipped where those files (outside the repository) are absent.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <regex>
+
+#include "kernels/tiers.h"
+#include "models/registry.h"
+#include "quant/eval/chunk_pass.h"
+#include "quant/eval/divergence.h"
+#include "quant/eval/perplexity.h"
+#include "quant/imatrix/collect.h"
+#include "quant/quantize.h"
+#include "runtime/base/error.h"
+#include "runtime/text/tokenizer.h"
+#include "tests/support/golden.h"
+#include "tests/support/temp_dir.h"
+
+namespace lathe {
+namespace {
+
+const std::string kShared = LATHE_SOURCE_DIR "/../shared/";
+constexpr std::size_t kContext = 512;
+
+std::string text_of(const std::string& path) {
+  const std::vector<char> bytes = test::read_bytes(path);
+  return {bytes.begin(), bytes.end()};
+}
+
+// A model with a session for evaluation.
+struct Loaded {
+  explicit Loaded(const std::string& path, ThreadPool& pool, std::size_t n_batch = kContext,
+                  std::size_t max_logits = 0)
+      : file(GgufFile::open(path)), model(load_model(file)) {
+    EXPECT_TRUE(select_kernels("", &kernels));
+    const std::size_t rows = logit_rows(model->traits().n_vocab, n_batch);
+    session = std::make_unique<Session>(
+        *model, kernels, pool,
+        SessionOptions{.n_ctx = kContext,
+                       .n_batch = n_batch,
+                       .max_logits = max_logits == 0 ? rows : max_logits});
+  }
+  TextChunks chunks(const std::string& text, std::size_t max_chunks) const {
+    const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata());
+    return {tokenizer.encode(text), kContext, max_chunks,
+            tokenizer.add_bos() ? std::optional(tokenizer.bos()) : std::nullopt};
+  }
+
+  KernelTable kernels;
+  GgufFile file;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Session> session;
+};
+
+// "[1]55.3397,[2]51.0148,..."
+std::vector<double> running_values(const std::string& text) {
+  std::vector<double> out;
+  const std::regex item("\\[(\\d+)\\]([0-9.]+)");
+  for (std::sregex_iterator it(text.begin(), text.end(), item), end; it != end; ++it) {
+    out.push_back(std::stod((*it)[2]));
+  }
+  return out;
+}
+
+// Numbers of the line of one chunk in the peer's table: PPL, error, ln ratio, error, KLD, ...
+std::vector<double> table_line(const std::string& text, int chunk) {
+  std::smatch match;
+  const std::regex line("\n +" + std::to_string(chunk) + " +([0-9].*)");
+  std::vector<double> out;
+  if (!std::regex_search(text, match, line)) return out;
+  const std::string numbers = match[1];
+  const std::regex number("-?[0-9]+\\.[0-9]+");
+  for (std::sregex_iterator it(numbers.begin(), numbers.end(), number), end; it != end; ++it) {
+    out.push_back(std::stod(it->str()));
+  }
+  return out;
+}
+
+class Peer : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(kShared + "golden/trained")) {
+      GTEST_SKIP() << "needs " << kShared << "golden/trained";
+    }
+  }
+  std::string f16() const {
+    return std::string(LATHE_SOURCE_DIR "/tests/data/") + GetParam() + "-f16.gguf";
+  }
+  std::string golden(const std::string& name) const {
+    return kShared + "golden/trained/" + GetParam() + "/" + name;
+  }
+  ThreadPool pool_{{.n_threads = 2, .pin = false}};
+};
+
+TEST_P(Peer, PerplexityOfF16) {
+  constexpr std::size_t kChunks = 6;
+  Loaded m(f16(), pool_);
+  struct Case {
+    const char *golden, *text;
+  };
+  for (const Case& c : {Case{"ppl-f16.txt", "text/books-eval.txt"},
+                        Case{"ppl-f16-wiki.txt", "text/wiki.test.raw"}}) {
+    const std::vector<double> want = running_values(text_of(golden(c.golden)));
+    ASSERT_GE(want.size(), kChunks);
+    const PerplexityResult got = measure_perplexity(
+        *m.session, m.chunks(text_of(kShared + c.text), kChunks), m.kernels, pool_);
+    ASSERT_EQ(got.running.size(), kChunks);
+    EXPECT_EQ(got.n_scored, kChunks * 255);
+    for (std::size_t i = 0; i < kChunks; ++i) {
+      EXPECT_NEAR(got.running[i], want[i], 0.001 * want[i]) << c.golden << " chunk " << i + 1;
+    }
+  }
+}
+
+TEST_P(Peer, DivergenceOfItsQ4_K_MFile) {
+  constexpr std::size_t kChunks = 6;
+  Loaded base(f16(), pool_), candidate(golden(std::string(GetParam()) + "-Q4_K_M.gguf"), pool_);
+  const std::vector<double> want = table_line(text_of(golden("kld-Q4_K_M.txt")), kChunks);
+  ASSERT_GE(want.size(), 10u);
+  const DivergenceResult got =
+      measure_divergence(*base.session, *candidate.session,
+                         base.chunks(text_of(kShared + "text/books-eval.txt"), kChunks), pool_);
+  EXPECT_NEAR(got.ppl.value, want[0], 0.003 * want[0]);
+  EXPECT_NEAR(got.ppl.error, want[1], 0.01 * want[1]);
+  EXPECT_NEAR(got.ln_ppl_ratio.value, want[2], 2.0 * want[3]);
+  EXPECT_NEAR(got.kld.value, want[4], 0.05 * want[4]);
+  EXPECT_NEAR(100 * got.rms_delta_p.value, want[6], 0.1 * want[6]);
+  EXPECT_NEAR(100 * got.same_top.value, want[8], 2 * want[9]);
+}
+
+TEST_P(Peer, ImportanceOfTheCalibrationText) {
+  constexpr std::size_t kChunks = 60;
+  Loaded m(f16(), pool_);
+  std::vector<double> running;
+  const Imatrix got = collect_imatrix(
+      *m.session, m.chunks(text_of(kShared + "text/books-calibration.txt"), kChunks),
+      {.dataset = "books-calibration.txt"}, m.kernels, pool_,
+      [&](std::size_t, const std::optional<Estimate>& ppl) {
+        running.push_back(ppl->value);
+        return true;
+      });
+  const Imatrix want = read_imatrix(golden("imatrix.gguf"));
+  EXPECT_EQ(got.chunk_count, want.chunk_count);
+  EXPECT_EQ(got.chunk_size, want.chunk_size);
+  ASSERT_EQ(got.entries.size(), want.entries.size());
+  for (const auto& [name, entry] : want.entries) {
+    const ImatrixEntry* ours = got.find(name);
+    ASSERT_NE(ours, nullptr) << name;
+    EXPECT_EQ(ours->counts, entry.counts) << name;
+    double difference = 0.0, total = 0.0;
+    for (std::size_t i = 0; i < entry.n_cols; ++i) {
+      difference += std::fabs(ours->sum2[i] - entry.sum2[i]);
+      total += entry.sum2[i];
+    }
+    EXPECT_LT(difference, 0.01 * total) << name;
+  }
+  const std::vector<double> want_running = running_values(text_of(golden("imatrix.txt")));
+  ASSERT_EQ(running.size(), want_running.size());
+  for (std::size_t i = 0; i < running.size(); ++i) {
+    EXPECT_NEAR(running[i], want_running[i], 0.001 * want_running[i]) << "chunk " << i + 1;
+  }
+}
+
+// Our files, quantized by the peer's importance matrix, against F16, as the peer measured its own.
+TEST_P(Peer, OurFilesDivergeNoMoreThanItsFiles) {
+  constexpr std::size_t kChunks = 4;
+  const TempDir dir;
+  Loaded base(f16(), pool_);
+  const TextChunks text = base.chunks(text_of(kShared + "text/books-eval.txt"), kChunks);
+  const Imatrix imatrix = read_imatrix(golden("imatrix.gguf"));
+  for (const char* recipe : {"Q8_0", "Q6_K", "Q4_K_M", "Q3_K_M"}) {
+    const std::vector<double> want =
+        table_line(text_of(golden(std::string("kld-") + recipe + ".txt")), kChunks);
+    ASSERT_GE(want.size(), 6u) << recipe;
+    const Plan plan =
+        make_plan(read_model_header(base.file), {.recipe = find_recipe(recipe), .imatrix = true});
+    quantize({base.file, plan, &imatrix, dir.file("q")}, base.kernels, pool_);
+    Loaded candidate(dir.file("q"), pool_);
+    const DivergenceResult got = measure_divergence(*base.session, *candidate.session, text, pool_);
+    EXPECT_LE(got.kld.value, want[4] + 2.0 * want[5]) << recipe;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Trained, Peer, testing::Values("tiny-llama", "tiny-olmo2"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace lathe

@@ -9,6 +9,8 @@ using AddCommand = void (*)(CLI::App& root, ToolContext& context);
 
 void add_bench(CLI::App& root, ToolContext& context);
 void add_cpu(CLI::App& root, ToolContext& context);
+void add_eval(CLI::App& root, ToolContext& context);
+void add_imatrix(CLI::App& root, ToolContext& context);
 void add_inspect(CLI::App& root, ToolContext& context);
 void add_quantize(CLI::App& root, ToolContext& context);
 void add_run(CLI::App& root, ToolContext& context);
@@ -17,6 +19,8 @@ void add_tokenize(CLI::App& root, ToolContext& context);
 inline constexpr AddCommand kCommands[] = {
     add_bench,
     add_cpu,
+    add_eval,
+    add_imatrix,
     add_inspect,
     add_quantize,
     add_run,

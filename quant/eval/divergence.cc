@@ -7,6 +7,7 @@
 
 #include "quant/eval/chunk_pass.h"
 #include "runtime/base/error.h"
+#include "runtime/base/quote.h"
 
 namespace lathe {
 namespace {
@@ -114,6 +115,23 @@ DivergenceResult DivergenceMeter::summary(bool with_percentiles) const {
                    r.delta_p_percentiles.begin(), [&](double f) { return percentile(deltas, f); });
   }
   return r;
+}
+
+void check_same_vocabulary(const Metadata& base, const Metadata& candidate) {
+  constexpr std::string_view kTokens = "tokenizer.ggml.tokens";
+  const StringList* a = base.string_array(kTokens);
+  const StringList* b = candidate.string_array(kTokens);
+  if (a == nullptr || b == nullptr) return;  // the sizes are compared with the models
+  if (a->size() != b->size()) {
+    throw usage_error(fmt::format("{} has {} tokens, {} has {}: they cannot be compared",
+                                  base.origin(), a->size(), candidate.origin(), b->size()));
+  }
+  for (std::size_t i = 0; i < a->size(); ++i) {
+    if ((*a)[i] == (*b)[i]) continue;
+    throw usage_error(fmt::format("token {} is {} in {}, {} in {}: they cannot be compared", i,
+                                  quoted((*a)[i]), base.origin(), quoted((*b)[i]),
+                                  candidate.origin()));
+  }
 }
 
 DivergenceResult measure_divergence(Session& base, Session& candidate, const TextChunks& text,

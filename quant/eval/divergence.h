@@ -13,6 +13,7 @@
 
 #include "quant/eval/statistics.h"
 #include "quant/eval/text_chunks.h"
+#include "runtime/gguf/metadata.h"
 #include "runtime/machine/thread_pool.h"
 #include "runtime/session.h"
 
@@ -63,6 +64,9 @@ class DivergenceMeter {
   std::size_t n_same_top_ = 0;
   std::vector<double> klds_, deltas_;
 };
+
+// Error (kUsage) naming the first token that differs: ids must mean the same in both models.
+void check_same_vocabulary(const Metadata& base, const Metadata& candidate);
 
 // Called after each chunk (counted from 0) with the summary so far; false stops.
 using DivergenceProgress = std::function<bool(std::size_t chunk, const DivergenceResult&)>;

@@ -1,0 +1,42 @@
+#include "tools/eval_setup.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <optional>
+
+#include "quant/eval/chunk_pass.h"
+#include "runtime/text/tokenizer.h"
+#include "tools/text_input.h"
+
+namespace lathe {
+
+void add_text_options(CLI::App& command, TextOptions& options) {
+  command.add_option("-f,--file", options.file, "The text ('-': standard input)")
+      ->required()
+      ->type_name("FILE");
+  command.add_option("--chunks", options.max_chunks, "Use the first N chunks (default: all)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+}
+
+std::size_t eval_context(const EngineOptions& options) noexcept {
+  return options.n_ctx == 0 ? kEvalContext : options.n_ctx;
+}
+
+TextChunks open_text(const GgufFile& file, const TextOptions& text, const EngineOptions& options) {
+  const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata(), file.path());
+  const bool has_bos = tokenizer.add_bos() && tokenizer.bos() != kNoToken;
+  return {tokenizer.encode(read_text_file(text.file)), eval_context(options), text.max_chunks,
+          has_bos ? std::optional(tokenizer.bos()) : std::nullopt};
+}
+
+SessionOptions eval_session_options(const EngineOptions& options, const Model& model) {
+  const std::size_t n_ctx = eval_context(options);
+  const std::size_t n_batch = std::min(n_ctx, options.tokens_per_pass());
+  SessionOptions session =
+      session_options(options, n_ctx, logit_rows(model.traits().n_vocab, n_batch));
+  session.n_batch = n_batch;
+  return session;
+}
+
+}  // namespace lathe

@@ -229,10 +229,13 @@ void multiply_tile(const std::uint8_t* strip, std::size_t n_cols, const std::uin
 using TileFn = void (*)(const std::uint8_t*, std::size_t, const std::uint8_t*, std::size_t,
                         F32x8*) noexcept;
 
-template <class Kind, int... T>
-constexpr TileFn tile_of(std::size_t n_tokens, std::integer_sequence<int, T...>) noexcept {
-  constexpr TileFn kTiles[] = {multiply_tile<Kind, T + 1>...};
-  return kTiles[n_tokens - 1];
+// Tiles of 1, 2 and kTokens tokens; n is the number that the tile takes.
+template <class Kind>
+TileFn tile_for(std::size_t n_tokens, std::size_t* n) noexcept {
+  constexpr int kTokens = Kind::PanelDotType::kTokens;
+  *n = n_tokens >= kTokens ? kTokens : n_tokens >= 2 ? 2 : 1;
+  if (*n == 1) return multiply_tile<Kind, 1>;
+  return *n == 2 ? multiply_tile<Kind, 2> : multiply_tile<Kind, kTokens>;
 }
 
 LATHE_INLINE void store_rows(F32x8 x, std::size_t n_rows, float* out) noexcept {
@@ -251,9 +254,9 @@ void multiply_int8(const void* panel, std::size_t n_rows, std::size_t n_cols, co
                    std::size_t act_stride, std::size_t n_tokens, float* out,
                    std::size_t out_stride) noexcept {
   constexpr std::size_t kTokens = Kind::PanelDotType::kTokens;
-  for (std::size_t t = 0; t < n_tokens; t += kTokens) {
-    const std::size_t n = lesser(kTokens, n_tokens - t);
-    const TileFn tile = tile_of<Kind>(n, std::make_integer_sequence<int, kTokens>{});
+  std::size_t n;
+  for (std::size_t t = 0; t < n_tokens; t += n) {
+    const TileFn tile = tile_for<Kind>(n_tokens - t, &n);
     const auto* tokens = static_cast<const std::uint8_t*>(act) + t * act_stride;
     for (std::size_t r = 0; r < n_rows; r += kStripRows) {
       const auto* strip =

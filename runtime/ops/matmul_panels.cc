@@ -11,11 +11,11 @@
 namespace lathe::matmul_detail {
 namespace {
 
-constexpr std::size_t kGroupBytes = 512 * 1024;       // packed panels of one group
-constexpr std::size_t kTokenBlockBytes = 512 * 1024;  // converted tokens of one block
+constexpr std::size_t kGroupBytes = 1024 * 1024;      // packed panels of one group
+constexpr std::size_t kTokenBlockBytes = 256 * 1024;  // converted tokens of one block
 constexpr std::size_t kGroupsPerThread = 4;           // at least, where there are enough panels
-constexpr std::size_t kMaxGroupRows = 256;
-constexpr std::size_t kMinTokenBlock = 32;
+constexpr std::size_t kMaxGroupRows = 128;
+constexpr std::size_t kMinTokenBlock = 24;  // whole tiles of 4, 6, 8 or 12 tokens
 
 std::size_t token_block(const Job& job) noexcept {
   const std::size_t n = kTokenBlockBytes / std::max<std::size_t>(job.input.stride, 1);

@@ -16,7 +16,8 @@ TinyModel subject(Format format) {
   m.format = format;
   m.n_layer = 1;
   m.n_embd = 256;
-  m.n_ff = 512;
+  m.n_ff = 256;
+  m.n_vocab = 48;
   m.head_dim = 64;
   return m;
 }

@@ -14,7 +14,7 @@ small=$out/tiny-llama-Q4_K_M.gguf
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$1"; shift; printf '$ lathe %s\n' "$*"; "$lathe" "$@"; }
 
-step "the model as it comes" inspect "$model" --layers
+step "the model as it comes" inspect "$model"
 step "importance of each input channel" \
   imatrix -m "$model" -f "$calibration" -o "$out/imatrix.gguf" --chunks 40
 step "quantize to Q4_K_M" quantize --imatrix "$out/imatrix.gguf" "$model" "$small" Q4_K_M

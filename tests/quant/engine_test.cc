@@ -1,0 +1,230 @@
+// Measures over the packaged models: what must not change a result does not, and what cannot be
+// measured is refused.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <functional>
+
+#include "kernels/half.h"
+#include "kernels/tiers.h"
+#include "models/registry.h"
+#include "quant/eval/divergence.h"
+#include "quant/eval/perplexity.h"
+#include "quant/imatrix/collect.h"
+#include "quant/quantize.h"
+#include "runtime/base/error.h"
+#include "runtime/text/tokenizer.h"
+#include "tests/support/golden.h"
+#include "tests/support/temp_dir.h"
+
+namespace lathe {
+namespace {
+
+const std::string kLlama = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
+const std::string kOlmo = LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf";
+constexpr std::size_t kContext = 96;
+
+std::string message_of(const std::function<void()>& f, ErrorKind kind) {
+  try {
+    f();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), kind) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "no error";
+  return {};
+}
+
+class Measures : public testing::Test {
+ protected:
+  Measures() { EXPECT_TRUE(select_kernels("", &kernels_)); }
+
+  TextChunks text(std::size_t n_chunks = 3) const {
+    const std::vector<char> bytes =
+        test::read_bytes(LATHE_SOURCE_DIR "/tests/data/demo-evaluation.txt");
+    const Tokenizer tokenizer = Tokenizer::from_metadata(file_.metadata());
+    return {tokenizer.encode(std::string_view(bytes.data(), bytes.size())), kContext, n_chunks, {}};
+  }
+  std::unique_ptr<Session> session(const Model& model, ThreadPool& pool,
+                                   std::size_t n_batch = kContext,
+                                   std::size_t max_logits = kContext) {
+    return std::make_unique<Session>(
+        model, kernels_, pool,
+        SessionOptions{.n_ctx = kContext, .n_batch = n_batch, .max_logits = max_logits});
+  }
+
+  KernelTable kernels_;
+  GgufFile file_ = GgufFile::open(kLlama);
+  std::unique_ptr<Model> model_ = load_model(file_);
+};
+
+struct Split {
+  int n_threads;
+  std::size_t n_batch, max_logits;
+};
+constexpr Split kSplits[] = {{2, kContext, kContext}, {3, 32, 32}, {1, 40, 7}, {2, 96, 1}};
+
+TEST_F(Measures, PerplexityDoesNotDependOnThreadsOrBatches) {
+  ThreadPool one({.n_threads = 1, .pin = false});
+  const PerplexityResult want = measure_perplexity(*session(*model_, one), text(), kernels_, one);
+  EXPECT_EQ(want.running.size(), 3u);
+  EXPECT_EQ(want.n_scored, 3 * (kContext / 2 - 1));
+  EXPECT_GT(want.ppl.value, 2.0);
+  EXPECT_LT(want.ppl.value, 500.0);
+  for (const Split& s : kSplits) {
+    ThreadPool pool({.n_threads = s.n_threads, .pin = false});
+    const PerplexityResult got = measure_perplexity(
+        *session(*model_, pool, s.n_batch, s.max_logits), text(), kernels_, pool);
+    EXPECT_EQ(got.running, want.running) << s.n_batch << ' ' << s.max_logits;
+    EXPECT_EQ(got.chunk_nll, want.chunk_nll);
+  }
+}
+
+TEST_F(Measures, ImportanceDoesNotDependOnThreadsOrBatches) {
+  ThreadPool one({.n_threads = 1, .pin = false});
+  const Imatrix want = collect_imatrix(*session(*model_, one), text(), {}, kernels_, one);
+  EXPECT_EQ(want.entries.size(), 8u * 7u);
+  for (const auto& [name, entry] : want.entries) {
+    EXPECT_EQ(entry.counts, std::vector<float>{3 * kContext}) << name;
+    EXPECT_GT(*std::max_element(entry.sum2.begin(), entry.sum2.end()), 0.0f) << name;
+  }
+  for (const Split& s : kSplits) {
+    for (const bool perplexity : {true, false}) {
+      ThreadPool pool({.n_threads = s.n_threads, .pin = false});
+      const Imatrix got = collect_imatrix(
+          *session(*model_, pool, s.n_batch, s.max_logits), text(),
+          {.process_output = false, .perplexity = perplexity, .dataset = {}}, kernels_, pool);
+      for (const auto& [name, entry] : want.entries) {
+        EXPECT_EQ(got.find(name)->sum2, entry.sum2) << name;
+      }
+    }
+  }
+}
+
+TEST_F(Measures, OutputWeightIsCollectedOnRequest) {
+  file_ = GgufFile::open(kOlmo);  // its head is not tied
+  model_ = load_model(file_);
+  ThreadPool pool({.n_threads = 2, .pin = false});
+  const auto entries = [&](bool process_output) {
+    return collect_imatrix(*session(*model_, pool), text(2),
+                           {.process_output = process_output, .perplexity = false, .dataset = {}},
+                           kernels_, pool)
+        .entries;
+  };
+  EXPECT_FALSE(entries(false).contains("output.weight"));
+  EXPECT_TRUE(entries(true).contains("output.weight"));
+}
+
+TEST_F(Measures, DivergenceFromItselfIsZeroInAnySplit) {
+  for (const Split& s : kSplits) {
+    ThreadPool pool({.n_threads = s.n_threads, .pin = false});
+    const auto a = session(*model_, pool, s.n_batch, s.max_logits);
+    const auto b = session(*model_, pool, s.n_batch, s.max_logits);
+    const DivergenceResult r = measure_divergence(*a, *b, text(2), pool);
+    EXPECT_EQ(r.n_scored, 2 * (kContext / 2 - 1));
+    EXPECT_EQ(r.kld.value, 0.0);
+    EXPECT_EQ(r.same_top.value, 1.0);
+    EXPECT_EQ(r.ppl.value, r.ppl_base.value);
+  }
+}
+
+TEST_F(Measures, StoppingIsAnError) {
+  ThreadPool pool({.n_threads = 1, .pin = false});
+  const auto s = session(*model_, pool);
+  int n = 0;
+  EXPECT_THAT(message_of(
+                  [&] {
+                    measure_perplexity(*s, text(), kernels_, pool,
+                                       [&](const PerplexityResult&) { return ++n < 2; });
+                  },
+                  ErrorKind::kFailed),
+              testing::HasSubstr("stopped"));
+  EXPECT_EQ(n, 2);
+}
+
+// A copy of the model with one value of one tensor replaced.
+std::string damaged_model(const std::string& path, const std::string& tensor, float value) {
+  const GgufFile file = GgufFile::open(kLlama);
+  const TensorInfo& info = file.require(tensor);
+  std::vector<char> bytes = test::read_bytes(kLlama);
+  if (info.format == Format::F32) {
+    std::memcpy(bytes.data() + info.offset, &value, sizeof value);
+  } else {
+    const std::uint16_t half = f16_from_f32(value);
+    std::memcpy(bytes.data() + info.offset, &half, sizeof half);
+  }
+  std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<long>(bytes.size()));
+  return path;
+}
+
+TEST_F(Measures, TheFirstNaNStopsAndIsNamed) {
+  const TempDir dir;
+  ThreadPool pool({.n_threads = 2, .pin = false});
+  const auto good = session(*model_, pool);
+  const GgufFile file =
+      GgufFile::open(damaged_model(dir.file("nan.gguf"), "blk.3.ffn_norm.weight", NAN));
+  const std::unique_ptr<Model> bad_model = load_model(file);
+  const auto bad = session(*bad_model, pool);
+  EXPECT_THAT(
+      message_of([&] { measure_perplexity(*bad, text(), kernels_, pool); }, ErrorKind::kFailed),
+      testing::HasSubstr("chunk 1, position 48"));
+  EXPECT_THAT(
+      message_of([&] { measure_divergence(*good, *bad, text(), pool); }, ErrorKind::kFailed),
+      testing::HasSubstr("candidate model"));
+  EXPECT_THAT(
+      message_of([&] { measure_divergence(*bad, *good, text(), pool); }, ErrorKind::kFailed),
+      testing::HasSubstr("base model"));
+  const std::string message =
+      message_of([&] { collect_imatrix(*bad, text(), {}, kernels_, pool); }, ErrorKind::kFailed);
+  EXPECT_THAT(message, testing::HasSubstr("chunk 1"));
+  EXPECT_THAT(message, testing::HasSubstr("blk.3.ffn_")) << "where it came up";
+}
+
+TEST_F(Measures, VocabulariesThatDifferAreRefused) {
+  Metadata a("a.gguf"), b("b.gguf");
+  const auto set = [](Metadata& m, std::initializer_list<const char*> tokens) {
+    StringList list;
+    for (const char* t : tokens) list.push_back(t);
+    m.set("tokenizer.ggml.tokens", Value::strings(std::move(list)));
+  };
+  set(a, {"x", "y"});
+  set(b, {"x", "y"});
+  EXPECT_NO_THROW(check_same_vocabulary(a, b));
+  set(b, {"x", "z"});
+  EXPECT_THAT(message_of([&] { check_same_vocabulary(a, b); }, ErrorKind::kUsage),
+              testing::HasSubstr("token 1 is 'y' in a.gguf, 'z' in b.gguf"));
+  set(b, {"x"});
+  EXPECT_THAT(message_of([&] { check_same_vocabulary(a, b); }, ErrorKind::kUsage),
+              testing::HasSubstr("2 tokens"));
+}
+
+// The whole loop: collect, quantize, measure.
+TEST_F(Measures, MoreBitsDivergeLess) {
+  const TempDir dir;
+  ThreadPool pool({.n_threads = 2, .pin = false});
+  const auto base = session(*model_, pool);
+  const Imatrix imatrix = collect_imatrix(*base, text(), {}, kernels_, pool);
+  double last = 0.0;
+  for (const char* recipe : {"F16", "Q8_0", "Q6_K", "Q4_K_M", "Q3_K_S", "Q2_K"}) {
+    const Plan plan =
+        make_plan(read_model_header(file_), {.recipe = find_recipe(recipe), .imatrix = true});
+    quantize({file_, plan, &imatrix, dir.file("q")}, kernels_, pool);
+    const GgufFile q = GgufFile::open(dir.file("q"));
+    const std::unique_ptr<Model> candidate = load_model(q);
+    const double kld =
+        measure_divergence(*base, *session(*candidate, pool), text(2), pool).kld.value;
+    if (std::string(recipe) == "F16") {
+      EXPECT_EQ(kld, 0.0);
+    } else {
+      EXPECT_GT(kld, last) << recipe;
+    }
+    last = kld;
+  }
+  EXPECT_LT(last, 1.0);
+}
+
+}  // namespace
+}  // namespace lathe

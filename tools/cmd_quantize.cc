@@ -168,7 +168,13 @@ int dry_run(const QuantizeJob& job) {
   print_plan(job.plan);
   print_totals(job.plan);
   const std::vector<std::string> problems = plan_problems(job);
-  for (const std::string& problem : problems) fmt::print(stderr, "lathe: {}\n", problem);
+  constexpr std::size_t kShown = 5;
+  for (std::size_t i = 0; i < std::min(problems.size(), kShown); ++i) {
+    fmt::print(stderr, "lathe: {}\n", problems[i]);
+  }
+  if (problems.size() > kShown) {
+    fmt::print(stderr, "lathe: and {} more problems\n", problems.size() - kShown);
+  }
   return problems.empty() ? 0 : 2;
 }
 

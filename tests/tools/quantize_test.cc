@@ -1,0 +1,157 @@
+// lathe quantize, imatrix and eval, through the commands' own options: the whole loop on the
+// packaged model.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "quant/imatrix/imatrix.h"
+#include "runtime/base/error.h"
+#include "runtime/gguf/gguf_file.h"
+#include "tests/support/temp_dir.h"
+#include "tools/commands.h"
+#include "tools/interrupt.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
+const std::string kOther = LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf";
+const std::string kText = LATHE_SOURCE_DIR "/tests/data/demo-evaluation.txt";
+
+struct Output {
+  std::string text;
+  int exit_code = 0;
+};
+
+Output run(AddCommand add, std::vector<std::string> args) {
+  CLI::App app;
+  ToolContext context;
+  add(app, context);
+  std::reverse(args.begin(), args.end());
+  testing::internal::CaptureStdout();
+  try {
+    app.parse(args);
+  } catch (...) {
+    testing::internal::GetCapturedStdout();
+    throw;
+  }
+  return {testing::internal::GetCapturedStdout(), context.exit_code};
+}
+
+class Loop : public testing::Test {
+ protected:
+  std::string out(const std::string& name) const { return dir_.file(name); }
+  bool nothing_written() const { return fs::is_empty(dir_.path()); }
+  Output quantize(std::vector<std::string> args) const {
+    args.insert(args.begin(), "quantize");
+    return run(add_quantize, std::move(args));
+  }
+  TempDir dir_;
+};
+
+TEST_F(Loop, DryRunPrintsThePlanAndWritesNothing) {
+  for (const Output& o : {quantize({"--dry-run", kModel, out("q.gguf"), "q4_k"}),
+                          quantize({"--dry-run", kModel, "Q4_K_M"})}) {
+    EXPECT_EQ(o.exit_code, 0);
+    EXPECT_THAT(o.text, HasSubstr("blk.0.attn_v.weight"));
+    EXPECT_THAT(o.text, HasSubstr("outer eighths"));
+    EXPECT_THAT(o.text, HasSubstr("5.13 bits per weight"));
+    EXPECT_TRUE(nothing_written());
+  }
+  // Problems are known before any work.
+  EXPECT_EQ(quantize({"--dry-run", kModel, "IQ2_XXS"}).exit_code, 2);
+}
+
+TEST_F(Loop, ArgumentsThatMakeNoSense) {
+  EXPECT_THROW(quantize({kModel, out("q"), "Q99"}), Error);
+  EXPECT_THROW(quantize({kModel, "Q4_K_M"}), Error) << "no output";
+  EXPECT_THROW(quantize({kModel, out("q"), "Q8_0", "many"}), Error);
+  EXPECT_THROW(quantize({kModel, out("q"), "Q8_0", "0"}), Error);
+  EXPECT_THROW(quantize({"--output-tensor-type", "q9", kModel, out("q"), "Q8_0"}), Error);
+  EXPECT_THROW(quantize({"--imatrix", out("absent"), kModel, out("q"), "Q8_0"}), Error);
+  EXPECT_THROW(quantize({"--imatrix", kModel, kModel, out("q"), "Q8_0"}), Error) << "a model";
+  EXPECT_THROW(quantize({out("absent"), out("q"), "Q8_0"}), Error);
+  EXPECT_THROW(quantize({kModel}), CLI::ParseError);
+  EXPECT_TRUE(nothing_written());
+}
+
+TEST_F(Loop, CollectQuantizeMeasure) {
+  const Output collected = run(add_imatrix, {"imatrix", "-m", kModel, "-f", kText, "-c", "128",
+                                             "--chunks", "2", "-o", out("im.gguf")});
+  EXPECT_EQ(collected.exit_code, 0);
+  EXPECT_THAT(collected.text, HasSubstr("[1]"));
+  EXPECT_THAT(collected.text, HasSubstr("Final estimate: PPL = "));
+  const Imatrix imatrix = read_imatrix(out("im.gguf"));
+  EXPECT_EQ(imatrix.chunk_count, 2u);
+  EXPECT_EQ(imatrix.chunk_size, 128u);
+  EXPECT_THAT(imatrix.datasets, testing::ElementsAre("demo-evaluation.txt"));
+
+  const Output quantized = quantize({"--imatrix", out("im.gguf"), "--output-tensor-type", "q8_0",
+                                     kModel, out("q.gguf"), "q4_k_m", "2"});
+  EXPECT_EQ(quantized.exit_code, 0);
+  EXPECT_THAT(quantized.text, HasSubstr("bits per weight"));
+  EXPECT_EQ(GgufFile::open(out("q.gguf")).require("token_embd.weight").format, Format::Q8_0);
+
+  const std::vector<std::string> common = {"-f", kText, "-c", "128", "--chunks", "3", "--json"};
+  const auto eval = [&](std::vector<std::string> args) {
+    args.insert(args.end(), common.begin(), common.end());
+    return json::parse(run(add_eval, args).text);
+  };
+  const json ppl = eval({"eval", "ppl", "-m", out("q.gguf")});
+  EXPECT_EQ(ppl["n_chunks"], 3);
+  EXPECT_EQ(ppl["n_tokens"], 3 * 63);
+  EXPECT_EQ(ppl["running_ppl"].size(), 3u);
+  EXPECT_EQ(ppl["running_ppl"][2], ppl["ppl"]);
+  EXPECT_GT(ppl["ppl_error"], 0.0);
+
+  const json kld = eval({"eval", "kld", "--base", kModel, "-m", out("q.gguf")});
+  EXPECT_NEAR(kld["ppl"], ppl["ppl"], 1e-6 * ppl["ppl"].get<double>());
+  EXPECT_GT(kld["kld"], 1e-5);
+  EXPECT_LT(kld["kld"], 0.05);
+  EXPECT_GT(kld["same_top"], 0.8);
+  EXPECT_EQ(kld["kld_percentiles"].size(), 11u);
+}
+
+TEST_F(Loop, TextOutputOfMeasures) {
+  const Output ppl =
+      run(add_eval, {"eval", "ppl", "-m", kModel, "-f", kText, "-c", "64", "--chunks", "2"});
+  EXPECT_THAT(ppl.text, testing::MatchesRegex("\\[1\\][0-9.]+,\\[2\\][0-9.]+,\n"
+                                              "Final estimate: PPL = [0-9.]+ \\+/- [0-9.]+\n"));
+  const Output kld = run(add_eval, {"eval", "kld", "--base", kModel, "-m", kModel, "-f", kText,
+                                    "-c", "64", "--chunks", "2"});
+  EXPECT_THAT(kld.text, HasSubstr("Mean    KLD:   0.000000 ±   0.000000"));
+  EXPECT_THAT(kld.text, HasSubstr("Same top p: 100.000 ± 0.000 %"));
+}
+
+TEST_F(Loop, TextsThatAreTooShortAreRefused) {
+  EXPECT_THROW(run(add_eval, {"eval", "ppl", "-m", kModel, "-f", kText, "-c", "1000000"}), Error);
+  EXPECT_THROW(run(add_imatrix,
+                   {"imatrix", "-m", kModel, "-f", kText, "-c", "1000000", "-o", out("im.gguf")}),
+               Error);
+  EXPECT_TRUE(nothing_written());
+}
+
+TEST(Interrupt, SetsAFlagWhileAGuardLives) {
+  {
+    const InterruptGuard guard;
+    EXPECT_FALSE(InterruptGuard::requested());
+    raise(SIGINT);
+    EXPECT_TRUE(InterruptGuard::requested());
+  }
+  const InterruptGuard again;
+  EXPECT_FALSE(InterruptGuard::requested());
+}
+
+}  // namespace
+}  // namespace lathe

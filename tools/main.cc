@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   app.add_option("--isa", context.isa, "Force an instruction-set tier (see `lathe cpu`)")
       ->type_name("TIER");
   app.require_subcommand(1);
+  app.footer("Short names of two letters take one dash or two: -pg -ub -ctk -ctv.");
   app.fallthrough();
   for (const AddCommand add : kCommands) add(app, context);
 

@@ -42,6 +42,7 @@ Json header_json(const EvalOptions& options, const TextChunks& text, double seco
 }
 
 void print_rate(const TextChunks& text, double seconds) {
+  std::fflush(stdout);  // after the figures, where both go to one place
   fmt::print(stderr, "{} tokens in {:.2f} s, {:.1f} tokens per second\n", text.n_tokens(), seconds,
              static_cast<double>(text.n_tokens()) / seconds);
 }

@@ -199,6 +199,50 @@ INSTANTIATE_TEST_SUITE_P(Searched, AnyCodec, testing::ValuesIn(kSearched),
 INSTANTIATE_TEST_SUITE_P(Floats, AnyCodec, testing::ValuesIn(kFloats),
                          [](const auto& test) { return std::string(test.param.id); });
 
+TEST(Codecs, AllAreTested) {
+  for (std::size_t i = 0; i < kFormatCount; ++i) {
+    const auto same = [&](const NamedFormat& f) { return f.format == static_cast<Format>(i); };
+    const bool tested = std::any_of(std::begin(kSearched), std::end(kSearched), same) ||
+                        std::any_of(std::begin(kFloats), std::end(kFloats), same);
+    EXPECT_EQ(find_codec(static_cast<Format>(i)) != nullptr, tested) << kFormatInfo[i].name;
+  }
+}
+
+// 64-bit FNV-1a.
+std::uint64_t hash_of(const std::vector<std::uint8_t>& bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const std::uint8_t b : bytes) hash = (hash ^ b) * 0x100000001b3;
+  return hash;
+}
+
+// Files are the same from every compiler, build type and CPU. A change of an encoder changes these
+// numbers, and should be seen to.
+TEST(Codecs, BytesAreTheSameFromEveryBuild) {
+  struct Known {
+    NamedFormat format;
+    std::uint64_t plain, weighted;
+  };
+  constexpr Known kKnown[] = {
+      {{Format::Q8_0, "Q8_0"}, 0x4c81ad7582dd3c39, 0x4c81ad7582dd3c39},
+      {{Format::Q4_0, "Q4_0"}, 0xf6f1e162aaf3cd1d, 0xe17100c15aacd16a},
+      {{Format::Q4_1, "Q4_1"}, 0xaf1c94adbe2a31ce, 0xc6564eb0a5004c79},
+      {{Format::Q5_0, "Q5_0"}, 0xd1540a9ddf875541, 0xd20d46455b425b87},
+      {{Format::Q5_1, "Q5_1"}, 0xddfce8605f8b06e0, 0xd9d4e943200f6bb1},
+      {{Format::Q2_K, "Q2_K"}, 0xdee14d65f85bdd08, 0xa03d89195387821f},
+      {{Format::Q3_K, "Q3_K"}, 0xd4c32fff7bec52b7, 0xe972d681e4804924},
+      {{Format::Q4_K, "Q4_K"}, 0xc0280db0618fad99, 0x3174f1988b1047f9},
+      {{Format::Q5_K, "Q5_K"}, 0x164f90a75fbfd08e, 0x6a418dcce74e1ab9},
+      {{Format::Q6_K, "Q6_K"}, 0xa73a07f1db4c183d, 0x1fda7ce86fd2b612},
+      {{Format::IQ4_NL, "IQ4_NL"}, 0x9b4f9f505111d7b4, 0xdac16c8158080e22},
+      {{Format::IQ4_XS, "IQ4_XS"}, 0x749ed70416f777b8, 0x3389f79cc32e7af7},
+  };
+  const Matrix m = matrices()[1];
+  for (const Known& k : kKnown) {
+    EXPECT_EQ(hash_of(encoded(k.format.format, m, false)), k.plain) << k.format.id;
+    EXPECT_EQ(hash_of(encoded(k.format.format, m, true)), k.weighted) << k.format.id;
+  }
+}
+
 TEST(PrepareImportance, RefusesWhatIsNoImportance) {
   std::vector<float> v(64, 1.0f), out(64);
   EXPECT_TRUE(prepare_importance(v.data(), v.size(), out.data()));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 
@@ -11,7 +12,8 @@
 namespace lathe {
 namespace {
 
-constexpr std::size_t kColumnGrain = 64;  // columns of one thread: whole cache lines
+constexpr std::size_t kColumnGrain = 64;       // columns of one thread: whole cache lines
+constexpr std::size_t kMinElements = 1 << 18;  // per thread; less is not worth waking one up
 
 std::size_t slot_of(TensorId id) noexcept {
   return static_cast<std::size_t>(id.layer + 1) * kTensorRoleCount +
@@ -64,7 +66,9 @@ void ImatrixCollector::on_matmul_input(TensorId weight, MatrixView<const float> 
   Sums* sums = sums_of(weight);
   if (sums == nullptr || first_bad_) return;
   std::atomic<bool> finite{true};
-  pool_.for_ranges(input.cols, kColumnGrain, [&](std::size_t begin, std::size_t end) noexcept {
+  const std::size_t worth = kMinElements / std::max<std::size_t>(1, input.rows);
+  const std::size_t grain = std::max(kColumnGrain, worth / kColumnGrain * kColumnGrain);
+  pool_.for_ranges(input.cols, grain, [&](std::size_t begin, std::size_t end) noexcept {
     if (!add_squares(input, begin, end, sums->sum2.data())) finite = false;
   });
   sums->n_rows += input.rows;

@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::size_t kRowGrain = 16;            // a thread's range starts at a multiple of this
 constexpr std::size_t kReuseBytes = 128 * 1024;  // rows that several tokens share while in cache
+constexpr std::size_t kStreamBytes = 16 * 1024;  // rows of one call for a single token
+constexpr std::size_t kAheadBytes = 64 * 1024;   // how far ahead addresses are translated
+constexpr std::size_t kPageBytes = 4096;
 
 struct Range {
   std::size_t begin, end;
@@ -30,6 +33,26 @@ Range rows_of_thread(const WeightView& w, std::size_t offset, std::size_t total,
           thread + 1 == n_threads ? w.rows : row_at(total / n_threads * (thread + 1))};
 }
 
+// Walks ahead of a stream of weights, one prefetch a page, so that the translation of its address
+// is there when the stream arrives. Weights lie in 4 KB pages of the page cache, and neither the
+// hardware's prefetchers nor a kernel's own hide the walk of a page table (measured with one core
+// on a virtual machine: 15 GB/s without, 18 with, the same as from huge pages). Addresses past the
+// end of the weight do no harm: a prefetch never faults.
+class PageWalker {
+ public:
+  // Up to kAheadBytes behind `n_bytes` from `p`, as far as it has not been there.
+  void advance(const std::uint8_t* p, std::size_t n_bytes) noexcept {
+    const auto from = reinterpret_cast<std::uintptr_t>(p);
+    const std::uintptr_t to = from + n_bytes + kAheadBytes;
+    for (at_ = std::max(at_, from); at_ < to; at_ += kPageBytes) {
+      __builtin_prefetch(reinterpret_cast<const void*>(at_), 0, 2);
+    }
+  }
+
+ private:
+  std::uintptr_t at_ = 0;
+};
+
 void multiply_one(const Job& job, std::size_t first, std::size_t n_rows, std::size_t token,
                   float* y) noexcept {
   const std::size_t stride = job.weight.row_stride();
@@ -38,10 +61,11 @@ void multiply_one(const Job& job, std::size_t first, std::size_t n_rows, std::si
   add_bias(job, first, n_rows, y);
 }
 
-// With several tokens, few enough rows at a time that they stay in cache for all of them.
+// With several tokens, few enough rows at a time that they stay in cache for all of them; with one,
+// few enough that the page walker keeps its distance.
 std::size_t rows_at_once(const Job& job) noexcept {
-  if (job.input.n_items == 1) return std::max<std::size_t>(job.weight.rows, 1);
-  return std::max<std::size_t>(1, kReuseBytes / job.weight.row_stride() / kRowGrain) * kRowGrain;
+  const std::size_t bytes = job.input.n_items == 1 ? kStreamBytes : kReuseBytes;
+  return std::max<std::size_t>(1, bytes / job.weight.row_stride() / kRowGrain) * kRowGrain;
 }
 
 }  // namespace
@@ -56,9 +80,11 @@ void multiply_rows(ExecContext& ctx, std::span<const Job> jobs) noexcept {
       const Range range =
           rows_of_thread(job.weight, offset, total, static_cast<std::size_t>(thread), n_threads);
       offset += job.weight.bytes();
-      const std::size_t step = rows_at_once(job);
+      const std::size_t step = rows_at_once(job), stride = job.weight.row_stride();
+      PageWalker pages;
       for (std::size_t r = range.begin; r < range.end; r += step) {
         const std::size_t n = std::min(step, range.end - r);
+        pages.advance(job.weight.data + r * stride, n * stride);
         for (std::size_t t = 0; t < job.input.n_items; ++t) {
           multiply_one(job, r, n, t, job.out.row(t) + r);
         }
@@ -69,10 +95,14 @@ void multiply_rows(ExecContext& ctx, std::span<const Job> jobs) noexcept {
 
 void multiply_rows_gated(ExecContext& ctx, const Job& gate, const Job& up, float* temp) noexcept {
   const std::size_t step = rows_at_once(gate);
+  const std::size_t gate_stride = gate.weight.row_stride(), up_stride = up.weight.row_stride();
   ctx.pool.for_ranges(gate.weight.rows, kRowGrain,
                       [&](std::size_t begin, std::size_t end) noexcept {
+                        PageWalker gate_pages, up_pages;
                         for (std::size_t r = begin; r < end; r += step) {
                           const std::size_t n = std::min(step, end - r);
+                          gate_pages.advance(gate.weight.data + r * gate_stride, n * gate_stride);
+                          up_pages.advance(up.weight.data + r * up_stride, n * up_stride);
                           for (std::size_t t = 0; t < gate.input.n_items; ++t) {
                             float* const y = gate.out.row(t) + r;
                             multiply_one(gate, r, n, t, y);

@@ -8,6 +8,7 @@ endif()
 function(lathe_options target)
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # GCC 12 raises it falsely on std::string
     $<$<BOOL:${LATHE_WERROR}>:-Werror>)
   if(LATHE_SANITIZE)
     target_compile_options(${target} PUBLIC -fsanitize=${LATHE_SANITIZE} -fno-sanitize-recover=all

@@ -1,7 +1,7 @@
 // Instruction-set tiers: which exist in this build, which the CPU supports, and the table of the
 // one that is used.
 //
-// Each tier's objects export one symbol, the function that overrides entries of a table; everything
+// Each tier's objects export only fill_* functions, which override entries of a table; everything
 // else in them has internal linkage, so that no inline function compiled for a newer instruction
 // set can be picked by the linker for code that runs on an older CPU.
 #pragma once

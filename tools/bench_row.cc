@@ -2,11 +2,14 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "quant/plan/recipe.h"
+#include "runtime/gguf/metadata.h"
 #include "tools/build_info.h"
 
 namespace lathe {
@@ -27,9 +30,8 @@ long long nanoseconds(double seconds) { return std::llround(seconds * 1e9); }
 
 Json number_or_null(double value) { return value > 0 ? Json(value) : Json(nullptr); }
 
-}  // namespace
-
-std::string model_type(const Model& model) {
+// The format that holds most of the weights.
+std::string_view largest_format(const Model& model) {
   std::array<std::size_t, kFormatCount> bytes = {};
   for (std::size_t r = 0; r < kTensorRoleCount; ++r) {
     const TensorRole role = static_cast<TensorRole>(r);
@@ -39,13 +41,25 @@ std::string model_type(const Model& model) {
       if (weight) bytes[index_of(weight.format)] += weight.bytes();
     }
   }
-  std::size_t most = 0;
-  for (std::size_t f = 1; f < kFormatCount; ++f) most = bytes[f] > bytes[most] ? f : most;
+  return kFormatInfo[std::max_element(bytes.begin(), bytes.end()) - bytes.begin()].name;
+}
+
+std::string_view recipe_or_format(const Model& model, const Metadata& metadata) {
+  const std::optional<std::uint64_t> file_type = metadata.uint("general.file_type");
+  for (const Recipe& recipe : all_recipes()) {
+    if (file_type && recipe.file_type == *file_type) return recipe.name;
+  }
+  return largest_format(model);
+}
+
+}  // namespace
+
+std::string model_type(const Model& model, const Metadata& metadata) {
   const double params = static_cast<double>(model.traits().n_params);
   return fmt::format(
       "{} {} {}", model.traits().architecture,
       params >= 1e9 ? fmt::format("{:.2f} B", params / 1e9) : fmt::format("{:.2f} M", params / 1e6),
-      kFormatInfo[most].name);
+      recipe_or_format(model, metadata));
 }
 
 Json bench_row(const BenchSetup& setup, const SpeedResult& result) {

@@ -114,7 +114,7 @@ class BenchRun {
     for (const std::string& path : paths) {
       const GgufFile file = GgufFile::open(path);
       const std::unique_ptr<Model> model = load_model(file);
-      for (const int n : n_threads_) bench_model(path, *model, n);
+      for (const int n : n_threads_) bench_model(path, *model, model_type(*model, file.metadata()), n);
     }
     print(bench_footer(format_, n_rows_ > 0));
     return !InterruptGuard::requested();
@@ -126,12 +126,13 @@ class BenchRun {
     std::fflush(stdout);
   }
 
-  void bench_model(const std::string& path, const Model& model, int n_threads) {
+  void bench_model(const std::string& path, const Model& model, const std::string& type,
+                   int n_threads) {
     ThreadPool pool({.n_threads = n_threads, .topology = &topology_});
     BenchSetup setup = {.cpu_info = topology_.cpu_model,
                         .model_filename = path,
                         .traits = &model.traits(),
-                        .model_type = model_type(model),
+                        .model_type = type,
                         .options = {},
                         .n_threads = pool.size()};
     for (const SpeedOptions& options : combinations_) {

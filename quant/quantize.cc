@@ -55,7 +55,7 @@ class Pipeline {
   QuantizeResult run() {
     GgufWriter out(job_.out_path, quantized_metadata(job_));
     for (const PlannedTensor& t : job_.plan.tensors) {
-      out.add_tensor(t.source.name, t.format, {t.source.dims.data(), t.source.n_dims});
+      out.add_tensor(t.name, t.format, {t.source.dims.data(), t.source.n_dims});
     }
     out.begin();
     check_disk_space(job_.out_path, out.total_bytes());

@@ -19,8 +19,8 @@ constexpr std::uint64_t kSampledRows = 16;
 
 const TensorInfo& checked_tensor(const QuantizeJob& job, const GgufFile& out,
                                  const PlannedTensor& planned) {
-  const TensorInfo* written = out.find(planned.source.name);
-  if (written == nullptr) fail(job, planned.source.name + " is missing");
+  const TensorInfo* written = out.find(planned.name);
+  if (written == nullptr) fail(job, planned.name + " is missing");
   if (written->format != planned.format || written->dims != planned.source.dims ||
       written->n_bytes != planned.n_bytes) {
     fail(job, planned.source.name + " has another format or shape than planned");

@@ -107,6 +107,7 @@ PlannedTensor plan_tensor(const ModelHeader& model, const PlanRequest& request,
   Choice choice = choose(model, request, tensor);
   PlannedTensor out;
   out.source = tensor;
+  out.name = tensor.name;
   out.format = format_for_row(choice.format, tensor.cols());
   out.fallback = out.format != choice.format;
   if (out.fallback) {

@@ -24,7 +24,8 @@ struct PlanRequest {
 };
 
 struct PlannedTensor {
-  TensorInfo source;
+  TensorInfo source;  // as the source file has it: name with the original layer number
+  std::string name;   // in the new file: another layer number where layers before it were pruned
   Format format = Format::F32;
   std::uint64_t n_bytes = 0;  // in the new file
   std::string reason;
@@ -37,6 +38,7 @@ struct PlannedTensor {
 struct Plan {
   std::string recipe;
   std::uint32_t file_type = 0;
+  std::vector<int> pruned_layers;      // original numbers, ascending; their tensors are left out
   std::vector<PlannedTensor> tensors;  // in the order of the new file
 
   std::uint64_t n_elements() const noexcept;

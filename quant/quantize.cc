@@ -135,7 +135,7 @@ class Pipeline {
     const std::size_t out_stride = row_bytes(tensor().format, cols);
     const std::size_t group = std::max<std::size_t>(1, kGroupElements / cols);
     const std::uint8_t* in = job_.source.data(source).data() + first * in_stride;
-    const Codec& codec = *find_codec(tensor().format);
+    const Codec& codec = *find_codec(tensor().format, kernels_.tier);
     const DecodeFn decode = kernels_.decode[index_of(source.format)];
     encoded_.resize(n * out_stride);
     decoded_.resize(static_cast<std::size_t>(pool_.size()) * group * cols);

@@ -3,32 +3,73 @@
 #include <cmath>
 #include <limits>
 
-#include "quant/codecs/encoders.h"
+#include "kernels/cpu_features.h"
 
 namespace lathe {
+
+// Defined in the objects of quant/codecs/encoders; LATHE_ENCODERS_<SET> says which are in this
+// build.
+namespace encoders_base {
+void fill_encoders(EncoderTable& table) noexcept;
+}
+namespace encoders_avx2 {
+void fill_encoders(EncoderTable& table) noexcept;
+}
+namespace encoders_avx512 {
+void fill_encoders(EncoderTable& table) noexcept;
+}
+
 namespace {
 
 constexpr float kMaxHalf = 65504.0f;
 constexpr float kMaxFloat = std::numeric_limits<float>::max();
 constexpr float kMaxBf16 = 3.3895314e38f;
 
-constexpr Codec kCodecs[] = {
-    {Format::F32, encode_f32, kMaxFloat, false},
-    {Format::F16, encode_f16, kMaxHalf, false},
-    {Format::BF16, encode_bf16, kMaxBf16, false},
-    {Format::Q8_0, encode_q8_0, kMaxHalf, false},
-    {Format::Q4_0, encode_q4_0, kMaxHalf, true},
-    {Format::Q4_1, encode_q4_1, kMaxHalf, true},
-    {Format::Q5_0, encode_q5_0, kMaxHalf, true},
-    {Format::Q5_1, encode_q5_1, kMaxHalf, true},
-    {Format::Q2_K, encode_q2_k, kMaxHalf, true},
-    {Format::Q3_K, encode_q3_k, kMaxHalf, true},
-    {Format::Q4_K, encode_q4_k, kMaxHalf, true},
-    {Format::Q5_K, encode_q5_k, kMaxHalf, true},
-    {Format::Q6_K, encode_q6_k, kMaxHalf, true},
-    {Format::IQ4_NL, encode_iq4_nl, kMaxHalf, true},
-    {Format::IQ4_XS, encode_iq4_xs, kMaxHalf, true},
+// What the encoders of a format need to know of their input.
+struct Traits {
+  float max_abs = kMaxHalf;
+  bool uses_importance = true;
 };
+
+constexpr Traits traits_of(Format format) noexcept {
+  switch (format) {
+    case Format::F32:
+      return {kMaxFloat, false};
+    case Format::BF16:
+      return {kMaxBf16, false};
+    case Format::F16:
+    case Format::Q8_0:
+      return {kMaxHalf, false};
+    default:
+      return {};
+  }
+}
+
+struct CodecSet {
+  explicit CodecSet(void (*fill)(EncoderTable&) noexcept) noexcept {
+    EncoderTable table = {};
+    fill(table);
+    for (std::size_t i = 0; i < kFormatCount; ++i) {
+      const auto format = static_cast<Format>(i);
+      const Traits traits = traits_of(format);
+      codecs[i] = {format, table.encode_row[i], traits.max_abs, traits.uses_importance};
+    }
+  }
+  Codec codecs[kFormatCount];
+};
+
+const CodecSet& codecs_of(std::string_view tier) noexcept {
+#ifdef LATHE_ENCODERS_AVX512
+  static const CodecSet avx512(encoders_avx512::fill_encoders);
+  if (tier.starts_with("avx512") || (tier.empty() && cpu_has_avx512())) return avx512;
+#endif
+#ifdef LATHE_ENCODERS_AVX2
+  static const CodecSet avx2(encoders_avx2::fill_encoders);
+  if (tier == "avx2" || (tier.empty() && cpu_has_avx2())) return avx2;
+#endif
+  static const CodecSet base(encoders_base::fill_encoders);
+  return base;
+}
 
 bool all_within(const float* x, std::size_t n, float max_abs) noexcept {
   unsigned outside = 0;
@@ -41,11 +82,9 @@ constexpr double kImportanceFloor = 1e-4;
 
 }  // namespace
 
-const Codec* find_codec(Format format) noexcept {
-  for (const Codec& codec : kCodecs) {
-    if (codec.format == format) return &codec;
-  }
-  return nullptr;
+const Codec* find_codec(Format format, std::string_view tier) noexcept {
+  const Codec& codec = codecs_of(tier).codecs[index_of(format)];
+  return codec.encode_row == nullptr ? nullptr : &codec;
 }
 
 std::size_t encode_rows(const Codec& codec, MatrixView<const float> x, const float* importance,

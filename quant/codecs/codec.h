@@ -2,22 +2,19 @@
 //
 // Every format has one codec: a function that encodes one row on its own, so that any partition of
 // a tensor's rows gives the same bytes. The bytes are also the same for any instruction-set tier
-// (quant/codecs/vec.h). Algorithms: searches over roundings that minimise the squared error
-// weighted by importance, then joint refinement of super-block scales, sub-block scales and codes.
+// (quant/codecs/encoders/vec.h). Algorithms: searches over roundings that minimise the squared
+// error weighted by importance, then joint refinement of super-block scales, sub-block scales and
+// codes.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
-#include "kernels/formats/format.h"
+#include "quant/codecs/encoder_table.h"
 #include "runtime/base/matrix_view.h"
 
 namespace lathe {
-
-// One row of n_cols elements (whole blocks). `importance` is null, or holds n_cols positive weights
-// of about 1 (prepare_importance). All values of x are finite and at most Codec::max_abs.
-using EncodeRowFn = void (*)(const float* x, std::size_t n_cols, const float* importance,
-                             std::uint8_t* blocks) noexcept;
 
 struct Codec {
   Format format;
@@ -26,8 +23,9 @@ struct Codec {
   bool uses_importance;  // false: the same bytes with and without
 };
 
-// nullptr for formats that lathe cannot write.
-const Codec* find_codec(Format format) noexcept;
+// nullptr for formats that lathe cannot write. `tier` is that of a KernelTable (empty: the best of
+// this CPU); it decides the time that encoding takes and never the bytes.
+const Codec* find_codec(Format format, std::string_view tier = {}) noexcept;
 
 // Encodes all rows of x to `blocks` (row_bytes(format, x.cols) each). Stops before the first row
 // that holds NaN, an infinity or a value beyond max_abs, and returns its index; x.rows when all

@@ -63,11 +63,12 @@ std::vector<float> decoded(Format format, const void* blocks, std::size_t n) {
   return out;
 }
 
-std::vector<std::uint8_t> encoded(Format format, const Matrix& m, bool with_importance) {
+std::vector<std::uint8_t> encoded(Format format, const Matrix& m, bool with_importance,
+                                  std::string_view tier = {}) {
   std::vector<float> prepared(m.cols);
   EXPECT_TRUE(prepare_importance(m.importance.data(), m.cols, prepared.data()));
   std::vector<std::uint8_t> blocks(m.rows * row_bytes(format, m.cols));
-  EXPECT_EQ(encode_rows(*find_codec(format), {m.x.data(), m.rows, m.cols},
+  EXPECT_EQ(encode_rows(*find_codec(format, tier), {m.x.data(), m.rows, m.cols},
                         with_importance ? prepared.data() : nullptr, blocks.data()),
             m.rows);
   return blocks;
@@ -175,6 +176,19 @@ TEST_P(AnyCodec, RowsAreIndependent) {
     encode_rows(*find_codec(GetParam().format), {m.x.data() + r * m.cols, 1, m.cols},
                 prepared.data(), one.data());
     ASSERT_EQ(0, std::memcmp(one.data(), all.data() + r * stride, stride)) << "row " << r;
+  }
+}
+
+TEST_P(AnyCodec, EveryTierGivesTheSameBytes) {
+  for (const Matrix& m : matrices()) {
+    for (const bool with_importance : {false, true}) {
+      const auto expected = encoded(GetParam().format, m, with_importance, "scalar");
+      for (std::size_t i = 0; i < tier_count(); ++i) {
+        if (!tier(i).supported()) continue;
+        EXPECT_EQ(encoded(GetParam().format, m, with_importance, tier(i).name), expected)
+            << tier(i).name;
+      }
+    }
   }
 }
 

@@ -8,7 +8,7 @@
 
 #include <cmath>
 
-namespace lathe {
+namespace lathe::LATHE_CODEC_TIER {
 
 // importance may be null. n elements.
 static inline void element_weights(const float* x, const float* importance, int n, float sigma2,
@@ -20,4 +20,4 @@ static inline void element_weights(const float* x, const float* importance, int 
   }
 }
 
-}  // namespace lathe
+}  // namespace lathe::LATHE_CODEC_TIER

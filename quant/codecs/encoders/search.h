@@ -10,9 +10,9 @@
 #include <cmath>
 #include <cstddef>
 
-#include "quant/codecs/vec.h"
+#include "quant/codecs/encoders/vec.h"
 
-namespace lathe {
+namespace lathe::LATHE_CODEC_TIER {
 
 // 0 where the quotient would be meaningless or could overflow.
 static inline float safe_inverse(float v) noexcept {
@@ -22,9 +22,9 @@ static inline float safe_inverse(float v) noexcept {
 // The element of largest magnitude, with its sign; the first one on ties.
 template <int kSize>
 static inline float signed_max(const float* x) noexcept {
-  F4 top4 = abs4(load4(x));
-  for (int i = 4; i < kSize; i += 4) top4 = max4(top4, abs4(load4(x + i)));
-  const float top = hmax4(top4);
+  V4 top4 = abs(load<V4>(x));
+  for (int i = 4; i < kSize; i += 4) top4 = max(top4, abs(load<V4>(x + i)));
+  const float top = max_lane(top4);
   for (int i = 0; i < kSize; ++i) {
     if (std::fabs(x[i]) == top) return x[i];
   }
@@ -33,16 +33,16 @@ static inline float signed_max(const float* x) noexcept {
 
 template <int kSize>
 static inline float sum_of(const float* x) noexcept {
-  F4 sum = {};
-  for (int i = 0; i < kSize; i += 4) sum += load4(x + i);
-  return sum4(sum);
+  V4 sum = {};
+  for (int i = 0; i < kSize; i += 4) sum += load<V4>(x + i);
+  return sum_lanes(sum);
 }
 
 template <int kSize>
 static inline float sum_of_squares(const float* x) noexcept {
-  F4 sum = {};
-  for (int i = 0; i < kSize; i += 4) sum += load4(x + i) * load4(x + i);
-  return sum4(sum);
+  V4 sum = {};
+  for (int i = 0; i < kSize; i += 4) sum += load<V4>(x + i) * load<V4>(x + i);
+  return sum_lanes(sum);
 }
 
 // Codes in [-n_max, n_max - 1], value = s * l. Returns s, of any sign; 0 for a block without
@@ -52,17 +52,17 @@ static inline float search_symmetric(const float* x, const float* w, int n_max) 
   const float top = signed_max<kSize>(x);
   if (std::fabs(top) < 1e-15f) return 0.0f;
   const float lo = static_cast<float>(-n_max), hi = static_cast<float>(n_max - 1);
-  F4 wx[kSize / 4];
-  for (int i = 0; i < kSize / 4; ++i) wx[i] = load4(w + 4 * i) * load4(x + 4 * i);
+  V4 wx[kSize / 4];
+  for (int i = 0; i < kSize / 4; ++i) wx[i] = load<V4>(w + 4 * i) * load<V4>(x + 4 * i);
   float best_scale = 0.0f, best_gain = 0.0f;  // gain = P^2 / Q
   const auto consider = [&](float inverse) noexcept {
-    F4 p = {}, q = {};
+    V4 p = {}, q = {};
     for (int i = 0; i < kSize / 4; ++i) {
-      const F4 l = round_clamped4(splat4(inverse) * load4(x + 4 * i), lo, hi);
+      const V4 l = round_clamped(splat<V4>(inverse) * load<V4>(x + 4 * i), lo, hi);
       p += wx[i] * l;
-      q += load4(w + 4 * i) * l * l;
+      q += load<V4>(w + 4 * i) * l * l;
     }
-    const float wxl = sum4(p), wll = sum4(q);
+    const float wxl = sum_lanes(p), wll = sum_lanes(q);
     if (wll > 0.0f && wxl * wxl > best_gain * wll) {
       best_scale = wxl / wll;
       best_gain = best_scale * wxl;
@@ -97,32 +97,32 @@ template <int kSize>
 static inline ScaleMin search_scale_min(const float* x, const float* w, int n_max,
                                         const RoundingGrid& grid) noexcept {
   constexpr int kVecs = kSize / 4;
-  F4 low4 = load4(x), high4 = low4, sw4 = {}, sx4 = {};
-  F4 wx[kVecs];
+  V4 low4 = load<V4>(x), high4 = low4, sw4 = {}, sx4 = {};
+  V4 wx[kVecs];
   for (int i = 0; i < kVecs; ++i) {
-    const F4 v = load4(x + 4 * i), u = load4(w + 4 * i);
-    low4 = min4(low4, v);
-    high4 = max4(high4, v);
+    const V4 v = load<V4>(x + 4 * i), u = load<V4>(w + 4 * i);
+    low4 = min(low4, v);
+    high4 = max(high4, v);
     wx[i] = u * v;
     sw4 += u;
     sx4 += wx[i];
   }
-  const float low = hmin4(low4) > 0.0f ? 0.0f : hmin4(low4), high = hmax4(high4);
+  const float low = min_lane(low4) > 0.0f ? 0.0f : min_lane(low4), high = max_lane(high4);
   if (high <= low) return {0.0f, -low};
-  const float sw = sum4(sw4), sx = sum4(sx4), top = static_cast<float>(n_max);
+  const float sw = sum_lanes(sw4), sx = sum_lanes(sx4), top = static_cast<float>(n_max);
 
   float best_scale = (high - low) / top, best_min = low, best_gain = -1.0f;
   const auto consider = [&](float steps) noexcept {
-    const F4 inverse = splat4(steps * safe_inverse(high - best_min)), min = splat4(best_min);
-    F4 sl4 = {}, sll4 = {}, sxl4 = {};
+    const V4 inverse = splat<V4>(steps * safe_inverse(high - best_min)), min = splat<V4>(best_min);
+    V4 sl4 = {}, sll4 = {}, sxl4 = {};
     for (int i = 0; i < kVecs; ++i) {
-      const F4 l = round_clamped4(inverse * (load4(x + 4 * i) - min), 0.0f, top);
-      const F4 wl = load4(w + 4 * i) * l;
+      const V4 l = round_clamped(inverse * (load<V4>(x + 4 * i) - min), 0.0f, top);
+      const V4 wl = load<V4>(w + 4 * i) * l;
       sl4 += wl;
       sll4 += wl * l;
       sxl4 += wx[i] * l;
     }
-    const float sl = sum4(sl4), sll = sum4(sll4), sxl = sum4(sxl4);
+    const float sl = sum_lanes(sl4), sll = sum_lanes(sll4), sxl = sum_lanes(sxl4);
     const float determinant = sw * sll - sl * sl;
     if (!(determinant > 1e-4f * (sw * sll))) return;  // codes are (nearly) all equal
     float scale = (sw * sxl - sx * sl) / determinant;
@@ -147,4 +147,4 @@ static inline ScaleMin search_scale_min(const float* x, const float* w, int n_ma
 // A scale for n non-negative values v with weights w and integer codes 0..n_max.
 float search_positive(const float* v, const float* w, int n, int n_max) noexcept;
 
-}  // namespace lathe
+}  // namespace lathe::LATHE_CODEC_TIER

@@ -4,13 +4,13 @@
 #include <cstring>
 
 #include "kernels/formats/blocks.h"
-#include "quant/codecs/encoders.h"
-#include "quant/codecs/levels.h"
-#include "quant/codecs/super_min.h"
-#include "quant/codecs/super_scale.h"
-#include "quant/codecs/weights.h"
+#include "quant/codecs/encoders/encoders.h"
+#include "quant/codecs/encoders/levels.h"
+#include "quant/codecs/encoders/super_min.h"
+#include "quant/codecs/encoders/super_scale.h"
+#include "quant/codecs/encoders/weights.h"
 
-namespace lathe {
+namespace lathe::LATHE_CODEC_TIER {
 namespace {
 
 constexpr int kSuper = 256;
@@ -171,4 +171,4 @@ void encode_iq4_xs(const float* x, std::size_t n_cols, const float* importance,
   });
 }
 
-}  // namespace lathe
+}  // namespace lathe::LATHE_CODEC_TIER

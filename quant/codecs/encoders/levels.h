@@ -7,18 +7,18 @@
 
 #include <cstdint>
 
-#include "quant/codecs/search.h"
+#include "quant/codecs/encoders/search.h"
 
-namespace lathe {
+namespace lathe::LATHE_CODEC_TIER {
 
 // The integers -kHalf .. kHalf - 1, stored with an offset of kHalf.
 template <int kHalf>
 struct EvenLevels {
   static constexpr float kLow = static_cast<float>(-kHalf), kHigh = static_cast<float>(kHalf - 1);
 
-  static F4 level(F4 v) noexcept { return round_clamped4(v, kLow, kHigh); }
-  static void codes(F4 v, std::uint8_t* out) noexcept {
-    store_bytes4(out, level(v) - splat4(kLow));
+  static V4 level(V4 v) noexcept { return round_clamped(v, kLow, kHigh); }
+  static void codes(V4 v, std::uint8_t* out) noexcept {
+    store_bytes(out, level(v) - splat<V4>(kLow));
   }
   template <int kSize>
   static float search(const float* x, const float* w) noexcept {
@@ -32,20 +32,20 @@ struct Iq4Levels {
   static constexpr float kLevels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                         1,    13,   25,  38,  53,  69,  89,  113};
 
-  static F4 level(F4 v) noexcept {
-    F4 sum = splat4(kLevels[0]);
+  static V4 level(V4 v) noexcept {
+    V4 sum = splat<V4>(kLevels[0]);
     for (int i = 0; i < 15; ++i) {
-      const F4 step = splat4(kLevels[i + 1] - kLevels[i]);
-      sum += v >= splat4(0.5f * (kLevels[i] + kLevels[i + 1])) ? step : F4{};
+      const V4 step = splat<V4>(kLevels[i + 1] - kLevels[i]);
+      sum += v >= splat<V4>(0.5f * (kLevels[i] + kLevels[i + 1])) ? step : V4{};
     }
     return sum;
   }
-  static void codes(F4 v, std::uint8_t* out) noexcept {
-    F4 sum = {};
+  static void codes(V4 v, std::uint8_t* out) noexcept {
+    V4 sum = {};
     for (int i = 0; i < 15; ++i) {
-      sum += v >= splat4(0.5f * (kLevels[i] + kLevels[i + 1])) ? splat4(1.0f) : F4{};
+      sum += v >= splat<V4>(0.5f * (kLevels[i] + kLevels[i + 1])) ? splat<V4>(1.0f) : V4{};
     }
-    store_bytes4(out, sum);
+    store_bytes(out, sum);
   }
   template <int kSize>
   static float search(const float* x, const float* w) noexcept;
@@ -61,15 +61,15 @@ float Iq4Levels::search(const float* x, const float* w) noexcept {
   const float inverse_top = 1.0f / top;
   float best_scale = 0.0f, best_gain = 0.0f;
   const auto consider = [&](float inverse) noexcept {
-    F4 p = {}, q = {};
+    V4 p = {}, q = {};
     for (int i = 0; i < kSize; i += 4) {
-      const F4 v = load4(x + i);
-      const F4 l = level(v * splat4(inverse));
-      const F4 wl = load4(w + i) * l;
+      const V4 v = load<V4>(x + i);
+      const V4 l = level(v * splat<V4>(inverse));
+      const V4 wl = load<V4>(w + i) * l;
       p += wl * v;
       q += wl * l;
     }
-    const float wxl = sum4(p), wll = sum4(q);
+    const float wxl = sum_lanes(p), wll = sum_lanes(q);
     if (wll > 0.0f && wxl * wxl > best_gain * wll) {
       best_scale = wxl / wll;
       best_gain = best_scale * wxl;
@@ -82,4 +82,4 @@ float Iq4Levels::search(const float* x, const float* w) noexcept {
   return best_scale;
 }
 
-}  // namespace lathe
+}  // namespace lathe::LATHE_CODEC_TIER

@@ -2,9 +2,9 @@
 #include <cstring>
 
 #include "kernels/half.h"
-#include "quant/codecs/encoders.h"
+#include "quant/codecs/encoders/encoders.h"
 
-namespace lathe {
+namespace lathe::LATHE_CODEC_TIER {
 
 void encode_f32(const float* x, std::size_t n_cols, const float*, std::uint8_t* blocks) noexcept {
   std::memcpy(blocks, x, n_cols * sizeof(float));
@@ -20,4 +20,4 @@ void encode_bf16(const float* x, std::size_t n_cols, const float*, std::uint8_t*
   for (std::size_t i = 0; i < n_cols; ++i) out[i] = bf16_from_f32(x[i]);
 }
 
-}  // namespace lathe
+}  // namespace lathe::LATHE_CODEC_TIER

@@ -5,12 +5,12 @@
 #include <cmath>
 
 #include "kernels/formats/blocks.h"
-#include "quant/codecs/block_scale.h"
-#include "quant/codecs/encoders.h"
-#include "quant/codecs/levels.h"
-#include "quant/codecs/weights.h"
+#include "quant/codecs/encoders/block_scale.h"
+#include "quant/codecs/encoders/encoders.h"
+#include "quant/codecs/encoders/levels.h"
+#include "quant/codecs/encoders/weights.h"
 
-namespace lathe {
+namespace lathe::LATHE_CODEC_TIER {
 namespace {
 
 constexpr int kSize = 32;
@@ -25,27 +25,27 @@ float mean_square(const float* x, std::size_t n) noexcept {
 template <class Coder>
 float error_of(const float* x, const float* w, float scale) noexcept {
   const float inverse = safe_inverse(scale);
-  F4 sum = {};
+  V4 sum = {};
   for (int i = 0; i < kSize; i += 4) {
-    const F4 v = load4(x + i);
-    const F4 e = splat4(scale) * Coder::level(v * splat4(inverse)) - v;
-    sum += load4(w + i) * (e * e);
+    const V4 v = load<V4>(x + i);
+    const V4 e = splat<V4>(scale) * Coder::level(v * splat<V4>(inverse)) - v;
+    sum += load<V4>(w + i) * (e * e);
   }
-  return sum4(sum);
+  return sum_lanes(sum);
 }
 
 // Least-squares scale for the codes that `scale` gives.
 template <class Coder>
 float solved_scale(const float* x, const float* w, float scale) noexcept {
   const float inverse = safe_inverse(scale);
-  F4 p = {}, q = {};
+  V4 p = {}, q = {};
   for (int i = 0; i < kSize; i += 4) {
-    const F4 v = load4(x + i);
-    const F4 l = Coder::level(v * splat4(inverse));
-    p += load4(w + i) * v * l;
-    q += load4(w + i) * l * l;
+    const V4 v = load<V4>(x + i);
+    const V4 l = Coder::level(v * splat<V4>(inverse));
+    p += load<V4>(w + i) * v * l;
+    q += load<V4>(w + i) * l * l;
   }
-  return sum4(q) > 0.0f ? sum4(p) / sum4(q) : scale;
+  return sum_lanes(q) > 0.0f ? sum_lanes(p) / sum_lanes(q) : scale;
 }
 
 // The stored scale of a block without minimum.
@@ -59,7 +59,7 @@ HalfScale find_scale(const float* x, const float* w) noexcept {
 template <class Coder>
 void codes_of(const float* x, float scale, std::uint8_t* codes) noexcept {
   const float inverse = safe_inverse(scale);
-  for (int i = 0; i < kSize; i += 4) Coder::codes(load4(x + i) * splat4(inverse), codes + i);
+  for (int i = 0; i < kSize; i += 4) Coder::codes(load<V4>(x + i) * splat<V4>(inverse), codes + i);
 }
 
 struct StoredPair {
@@ -67,21 +67,21 @@ struct StoredPair {
 };
 
 template <int kMaxCode>
-F4 pair_code4(const float* x, const StoredPair& s, float inverse) noexcept {
-  return round_clamped4((load4(x) - splat4(s.m.value)) * splat4(inverse), 0.0f,
-                        static_cast<float>(kMaxCode));
+V4 pair_code4(const float* x, const StoredPair& s, float inverse) noexcept {
+  return round_clamped((load<V4>(x) - splat<V4>(s.m.value)) * splat<V4>(inverse), 0.0f,
+                       static_cast<float>(kMaxCode));
 }
 
 template <int kMaxCode>
 float error_of(const float* x, const float* w, const StoredPair& s) noexcept {
   const float inverse = safe_inverse(s.d.value);
-  F4 sum = {};
+  V4 sum = {};
   for (int i = 0; i < kSize; i += 4) {
-    const F4 e = splat4(s.d.value) * pair_code4<kMaxCode>(x + i, s, inverse) + splat4(s.m.value) -
-                 load4(x + i);
-    sum += load4(w + i) * (e * e);
+    const V4 e = splat<V4>(s.d.value) * pair_code4<kMaxCode>(x + i, s, inverse) +
+                 splat<V4>(s.m.value) - load<V4>(x + i);
+    sum += load<V4>(w + i) * (e * e);
   }
-  return sum4(sum);
+  return sum_lanes(sum);
 }
 
 // Least squares for both numbers, given the codes that `s` gives; here the minimum may have either
@@ -89,17 +89,18 @@ float error_of(const float* x, const float* w, const StoredPair& s) noexcept {
 template <int kMaxCode>
 StoredPair solved_pair(const float* x, const float* w, const StoredPair& s) noexcept {
   const float inverse = safe_inverse(s.d.value);
-  F4 sw4 = {}, sx4 = {}, sl4 = {}, sll4 = {}, sxl4 = {};
+  V4 sw4 = {}, sx4 = {}, sl4 = {}, sll4 = {}, sxl4 = {};
   for (int i = 0; i < kSize; i += 4) {
-    const F4 v = load4(x + i), u = load4(w + i);
-    const F4 l = pair_code4<kMaxCode>(x + i, s, inverse);
+    const V4 v = load<V4>(x + i), u = load<V4>(w + i);
+    const V4 l = pair_code4<kMaxCode>(x + i, s, inverse);
     sw4 += u;
     sx4 += u * v;
     sl4 += u * l;
     sll4 += u * l * l;
     sxl4 += u * v * l;
   }
-  const double sw = sum4(sw4), sx = sum4(sx4), sl = sum4(sl4), sll = sum4(sll4), sxl = sum4(sxl4);
+  const double sw = sum_lanes(sw4), sx = sum_lanes(sx4), sl = sum_lanes(sl4), sll = sum_lanes(sll4),
+               sxl = sum_lanes(sxl4);
   const double determinant = sw * sll - sl * sl;
   if (!(determinant > 1e-6 * sw * sll)) return s;
   return {half_scale(static_cast<float>((sw * sxl - sx * sl) / determinant)),
@@ -126,7 +127,7 @@ template <int kMaxCode>
 void codes_of(const float* x, const StoredPair& s, std::uint8_t* codes) noexcept {
   const float inverse = safe_inverse(s.d.value);
   for (int i = 0; i < kSize; i += 4) {
-    store_bytes4(codes + i, pair_code4<kMaxCode>(x + i, s, inverse));
+    store_bytes(codes + i, pair_code4<kMaxCode>(x + i, s, inverse));
   }
 }
 
@@ -170,8 +171,8 @@ void encode_q8_0(const float* x, std::size_t n_cols, const float*, std::uint8_t*
     out[b].d = d.bits;
     std::uint8_t codes[kSize];
     for (int i = 0; i < kSize; i += 4) {
-      store_bytes4(codes + i, round_clamped4(load4(v + i) * splat4(inverse), -127.0f, 127.0f) +
-                                  splat4(128.0f));
+      store_bytes(codes + i, round_clamped(load<V4>(v + i) * splat<V4>(inverse), -127.0f, 127.0f) +
+                                 splat<V4>(128.0f));
     }
     for (int i = 0; i < kSize; ++i) out[b].qs[i] = static_cast<std::int8_t>(codes[i] - 128);
   }
@@ -236,4 +237,4 @@ void encode_q5_1(const float* x, std::size_t n_cols, const float* importance,
   });
 }
 
-}  // namespace lathe
+}  // namespace lathe::LATHE_CODEC_TIER

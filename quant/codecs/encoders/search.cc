@@ -1,6 +1,6 @@
-#include "quant/codecs/search.h"
+#include "quant/codecs/encoders/search.h"
 
-namespace lathe {
+namespace lathe::LATHE_CODEC_TIER {
 
 float search_positive(const float* v, const float* w, int n, int n_max) noexcept {
   float top = 0.0f;
@@ -12,7 +12,7 @@ float search_positive(const float* v, const float* w, int n, int n_max) noexcept
     const float inverse = (max_code + 0.1f * static_cast<float>(k)) / top;
     double p = 0.0, q = 0.0;
     for (int i = 0; i < n; ++i) {
-      const double l = round_clamped1(inverse * v[i], 0.0f, max_code);
+      const double l = round_clamped(inverse * v[i], 0.0f, max_code);
       p += w[i] * v[i] * l;
       q += w[i] * l * l;
     }
@@ -24,4 +24,4 @@ float search_positive(const float* v, const float* w, int n, int n_max) noexcept
   return best_scale;
 }
 
-}  // namespace lathe
+}  // namespace lathe::LATHE_CODEC_TIER

@@ -6,7 +6,7 @@
 
 #include "kernels/half.h"
 
-namespace lathe {
+namespace lathe::LATHE_CODEC_TIER {
 
 // A scale as it is stored, and the value that a decoder will see.
 struct HalfScale {
@@ -22,4 +22,4 @@ static inline HalfScale half_scale(float v) noexcept {
   return {bits, f32_from_f16(bits)};
 }
 
-}  // namespace lathe
+}  // namespace lathe::LATHE_CODEC_TIER

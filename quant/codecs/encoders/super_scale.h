@@ -2,15 +2,16 @@
 //
 //   value = (d * scale_j) * level,   scale_j in [-kHalfScale, kHalfScale - 1]
 //
-// A Coder (quant/codecs/levels.h) says which levels there are. The method is that of super_min.h.
+// A Coder (quant/codecs/encoders/levels.h) says which levels there are. The method is that of
+// super_min.h.
 #pragma once
 
 #include <cstdint>
 
-#include "quant/codecs/block_scale.h"
-#include "quant/codecs/search.h"
+#include "quant/codecs/encoders/block_scale.h"
+#include "quant/codecs/encoders/search.h"
 
-namespace lathe {
+namespace lathe::LATHE_CODEC_TIER {
 
 template <class Coder, int kSubs, int kHalfScale>
 class SuperScale {
@@ -52,24 +53,24 @@ class SuperScale {
     d = half_scale(search_symmetric<kSubs>(s, sw, kHalfScale));
     const float inverse = safe_inverse(d.value);
     for (int j = 0; j < kSubs; ++j) {
-      scales[j] = static_cast<std::int8_t>(round_clamped1(
+      scales[j] = static_cast<std::int8_t>(round_clamped(
           s[j] * inverse, static_cast<float>(-kHalfScale), static_cast<float>(kHalfScale - 1)));
     }
   }
 
-  F4 level4(int j, int i, float inverse) const noexcept {
-    return Coder::level(load4(x_ + j * kSize + 4 * i) * splat4(inverse));
+  V4 level4(int j, int i, float inverse) const noexcept {
+    return Coder::level(load<V4>(x_ + j * kSize + 4 * i) * splat<V4>(inverse));
   }
 
   float error_of(int j, int scale_code) const noexcept {
     const float scale = d.value * static_cast<float>(scale_code);
     const float inverse = safe_inverse(scale);
-    F4 sum = {};
+    V4 sum = {};
     for (int i = 0; i < kVecs; ++i) {
-      const F4 e = splat4(scale) * level4(j, i, inverse) - load4(x_ + j * kSize + 4 * i);
-      sum += load4(w_ + j * kSize + 4 * i) * (e * e);
+      const V4 e = splat<V4>(scale) * level4(j, i, inverse) - load<V4>(x_ + j * kSize + 4 * i);
+      sum += load<V4>(w_ + j * kSize + 4 * i) * (e * e);
     }
-    return sum4(sum);
+    return sum_lanes(sum);
   }
 
   double improve_scales() noexcept {
@@ -95,16 +96,16 @@ class SuperScale {
     double p = 0.0, q = 0.0;
     for (int j = 0; j < kSubs; ++j) {
       const float inverse = safe_inverse(d.value * static_cast<float>(scales[j]));
-      F4 sll4 = {}, sxl4 = {};
+      V4 sll4 = {}, sxl4 = {};
       for (int i = 0; i < kVecs; ++i) {
-        const F4 l = level4(j, i, inverse);
-        const F4 wl = load4(w_ + j * kSize + 4 * i) * l;
+        const V4 l = level4(j, i, inverse);
+        const V4 wl = load<V4>(w_ + j * kSize + 4 * i) * l;
         sll4 += wl * l;
-        sxl4 += wl * load4(x_ + j * kSize + 4 * i);
+        sxl4 += wl * load<V4>(x_ + j * kSize + 4 * i);
       }
       const double s = scales[j];
-      p += s * sum4(sxl4);
-      q += s * s * sum4(sll4);
+      p += s * sum_lanes(sxl4);
+      q += s * s * sum_lanes(sll4);
     }
     if (!(q > 0.0) || !(p != 0.0)) return false;
     d = half_scale(static_cast<float>(p / q));
@@ -115,7 +116,7 @@ class SuperScale {
     for (int j = 0; j < kSubs; ++j) {
       const float inverse = safe_inverse(d.value * static_cast<float>(scales[j]));
       for (int i = j * kSize; i < (j + 1) * kSize; i += 4) {
-        Coder::codes(load4(x_ + i) * splat4(inverse), codes + i);
+        Coder::codes(load<V4>(x_ + i) * splat<V4>(inverse), codes + i);
       }
     }
   }
@@ -124,4 +125,4 @@ class SuperScale {
   const float* w_ = nullptr;
 };
 
-}  // namespace lathe
+}  // namespace lathe::LATHE_CODEC_TIER

@@ -10,10 +10,10 @@
 
 #include <cstdint>
 
-#include "quant/codecs/block_scale.h"
-#include "quant/codecs/search.h"
+#include "quant/codecs/encoders/block_scale.h"
+#include "quant/codecs/encoders/search.h"
 
-namespace lathe {
+namespace lathe::LATHE_CODEC_TIER {
 
 template <int kSubs, int kMaxCode, int kMaxScale>
 class SuperMin {
@@ -66,12 +66,12 @@ class SuperMin {
   }
 
   static std::uint8_t code_of(float v) noexcept {
-    return static_cast<std::uint8_t>(round_clamped1(v, 0.0f, static_cast<float>(kMaxScale)));
+    return static_cast<std::uint8_t>(round_clamped(v, 0.0f, static_cast<float>(kMaxScale)));
   }
 
-  F4 codes4(int j, int i, float inverse, float min) const noexcept {
-    return round_clamped4((load4(x_ + j * kSize + 4 * i) + splat4(min)) * splat4(inverse), 0.0f,
-                          static_cast<float>(kMaxCode));
+  V4 codes4(int j, int i, float inverse, float min) const noexcept {
+    return round_clamped((load<V4>(x_ + j * kSize + 4 * i) + splat<V4>(min)) * splat<V4>(inverse),
+                         0.0f, static_cast<float>(kMaxCode));
   }
 
   // Weighted squared error of sub-block j with these integers and the best codes for them.
@@ -79,13 +79,13 @@ class SuperMin {
     const float scale = d.value * static_cast<float>(scale_code);
     const float min = dmin.value * static_cast<float>(min_code);
     const float inverse = safe_inverse(scale);
-    F4 sum = {};
+    V4 sum = {};
     for (int i = 0; i < kVecs; ++i) {
-      const F4 e =
-          splat4(scale) * codes4(j, i, inverse, min) - splat4(min) - load4(x_ + j * kSize + 4 * i);
-      sum += load4(w_ + j * kSize + 4 * i) * (e * e);
+      const V4 e = splat<V4>(scale) * codes4(j, i, inverse, min) - splat<V4>(min) -
+                   load<V4>(x_ + j * kSize + 4 * i);
+      sum += load<V4>(w_ + j * kSize + 4 * i) * (e * e);
     }
-    return sum4(sum);
+    return sum_lanes(sum);
   }
 
   // Moves each sub-block's integers to better neighbours; the total error.
@@ -116,10 +116,10 @@ class SuperMin {
     for (int j = 0; j < kSubs; ++j) {
       const float min = dmin.value * static_cast<float>(mins[j]);
       const float inverse = safe_inverse(d.value * static_cast<float>(scales[j]));
-      F4 sw4 = {}, sx4 = {}, sl4 = {}, sll4 = {}, sxl4 = {};
+      V4 sw4 = {}, sx4 = {}, sl4 = {}, sll4 = {}, sxl4 = {};
       for (int i = 0; i < kVecs; ++i) {
-        const F4 l = codes4(j, i, inverse, min);
-        const F4 w = load4(w_ + j * kSize + 4 * i), v = load4(x_ + j * kSize + 4 * i);
+        const V4 l = codes4(j, i, inverse, min);
+        const V4 w = load<V4>(w_ + j * kSize + 4 * i), v = load<V4>(x_ + j * kSize + 4 * i);
         sw4 += w;
         sx4 += w * v;
         sl4 += w * l;
@@ -127,11 +127,11 @@ class SuperMin {
         sxl4 += w * v * l;
       }
       const double s = scales[j], m = mins[j];
-      aa += s * s * sum4(sll4);
-      ab += s * m * sum4(sl4);
-      bb += m * m * sum4(sw4);
-      ax += s * sum4(sxl4);
-      bx += m * sum4(sx4);
+      aa += s * s * sum_lanes(sll4);
+      ab += s * m * sum_lanes(sl4);
+      bb += m * m * sum_lanes(sw4);
+      ax += s * sum_lanes(sxl4);
+      bx += m * sum_lanes(sx4);
     }
     const double determinant = aa * bb - ab * ab;
     double new_d = 0.0, new_min = 0.0;
@@ -155,7 +155,7 @@ class SuperMin {
       const float min = dmin.value * static_cast<float>(mins[j]);
       const float inverse = safe_inverse(d.value * static_cast<float>(scales[j]));
       for (int i = 0; i < kVecs; ++i) {
-        store_bytes4(codes + j * kSize + 4 * i, codes4(j, i, inverse, min));
+        store_bytes(codes + j * kSize + 4 * i, codes4(j, i, inverse, min));
       }
     }
   }
@@ -164,4 +164,4 @@ class SuperMin {
   const float* w_ = nullptr;
 };
 
-}  // namespace lathe
+}  // namespace lathe::LATHE_CODEC_TIER

@@ -1,0 +1,39 @@
+// The encoders, one per format, grouped in files by family. Contract of each: EncodeRowFn in
+// quant/codecs/codec.h.
+//
+// This folder is compiled once per instruction set, each time into a namespace of its own
+// (LATHE_CODEC_TIER), with the same source and the same results to the bit; only the time differs.
+// The objects export nothing outside that namespace, so that no inline function compiled for a
+// newer instruction set can be picked by the linker for code that runs on an older CPU.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "quant/codecs/encoder_table.h"
+
+namespace lathe::LATHE_CODEC_TIER {
+
+#define LATHE_ENCODER(name)                                                       \
+  void encode_##name(const float* x, std::size_t n_cols, const float* importance, \
+                     std::uint8_t* blocks) noexcept;
+LATHE_ENCODER(f32)
+LATHE_ENCODER(f16)
+LATHE_ENCODER(bf16)
+LATHE_ENCODER(q8_0)
+LATHE_ENCODER(q4_0)
+LATHE_ENCODER(q4_1)
+LATHE_ENCODER(q5_0)
+LATHE_ENCODER(q5_1)
+LATHE_ENCODER(q2_k)
+LATHE_ENCODER(q3_k)
+LATHE_ENCODER(q4_k)
+LATHE_ENCODER(q5_k)
+LATHE_ENCODER(q6_k)
+LATHE_ENCODER(iq4_nl)
+LATHE_ENCODER(iq4_xs)
+#undef LATHE_ENCODER
+
+void fill_encoders(EncoderTable& table) noexcept;
+
+}  // namespace lathe::LATHE_CODEC_TIER

@@ -112,6 +112,7 @@ class Pipeline {
 
   // Prepared for encoders; empty when there is none to use.
   std::vector<float> importance_of(std::uint64_t mat) {
+    if (!tensor().use_importance) return {};
     const std::string& name = tensor().source.name;
     const ImatrixEntry* entry = job_.imatrix == nullptr ? nullptr : job_.imatrix->find(name);
     if (entry == nullptr || !find_codec(tensor().format)->uses_importance) {

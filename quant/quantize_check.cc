@@ -25,6 +25,11 @@ std::string problem_with(const QuantizeJob& job, const PlannedTensor& t) {
     return fmt::format("{} is {} already; quantizing again loses quality (--allow-requantize)",
                        t.source.name, format_name(t.source.format));
   }
+  if (!t.use_importance) {
+    if (!t.needs_importance) return {};
+    return fmt::format("{}: {} needs its importance, which is excluded", t.source.name,
+                       format_name(t.format));
+  }
   const ImatrixEntry* entry = job.imatrix == nullptr ? nullptr : job.imatrix->find(t.source.name);
   if (entry == nullptr) {
     if (!t.needs_importance) return {};
@@ -37,6 +42,19 @@ std::string problem_with(const QuantizeJob& job, const PlannedTensor& t) {
                        t.source.name, entry->n_mat(), entry->n_cols, n_mat, t.source.cols());
   }
   return {};
+}
+
+void add_imatrix_keys(const Imatrix& imatrix, Metadata& out) {
+  out.set("quantize.imatrix.file", Value::text(imatrix.origin.substr(0, kMaxProvenanceBytes)));
+  if (!imatrix.datasets.empty()) {
+    out.set("quantize.imatrix.dataset",
+            Value::text(imatrix.datasets.front().substr(0, kMaxProvenanceBytes)));
+  }
+  out.set("quantize.imatrix.entries_count",
+          Value::u32(static_cast<std::uint32_t>(imatrix.entries.size())));
+  if (imatrix.chunk_count > 0) {
+    out.set("quantize.imatrix.chunks_count", Value::u32(imatrix.chunk_count));
+  }
 }
 
 }  // namespace
@@ -58,18 +76,8 @@ Metadata quantized_metadata(const QuantizeJob& job) {
   }
   out.set("general.quantization_version", Value::u32(kQuantizationVersion));
   out.set("general.file_type", Value::u32(job.plan.file_type));
-  if (job.imatrix == nullptr) return out;
-  const Imatrix& imatrix = *job.imatrix;
-  out.set("quantize.imatrix.file", Value::text(imatrix.origin.substr(0, kMaxProvenanceBytes)));
-  if (!imatrix.datasets.empty()) {
-    out.set("quantize.imatrix.dataset",
-            Value::text(imatrix.datasets.front().substr(0, kMaxProvenanceBytes)));
-  }
-  out.set("quantize.imatrix.entries_count",
-          Value::u32(static_cast<std::uint32_t>(imatrix.entries.size())));
-  if (imatrix.chunk_count > 0) {
-    out.set("quantize.imatrix.chunks_count", Value::u32(imatrix.chunk_count));
-  }
+  if (job.imatrix != nullptr) add_imatrix_keys(*job.imatrix, out);
+  apply_overrides(job.plan.overrides, out);
   return out;
 }
 

@@ -169,6 +169,7 @@ Plan make_plan(const ModelHeader& model, const PlanRequest& request) {
   Plan plan;
   plan.recipe = request.recipe->name;
   plan.file_type = request.recipe->file_type;
+  plan.imatrix = request.imatrix;
   plan.tensors.reserve(model.tensors.size());
   for (const TensorInfo& tensor : model.tensors) {
     plan.tensors.push_back(plan_tensor(model, request, tensor));

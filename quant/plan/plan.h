@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "quant/plan/metadata_override.h"
 #include "quant/plan/model_header.h"
 #include "quant/plan/recipe.h"
+#include "quant/plan/rule_report.h"
 
 namespace lathe {
 
@@ -31,6 +33,8 @@ struct PlannedTensor {
   std::string reason;
   bool fallback = false;          // the row length does not allow the format that was wanted
   bool needs_importance = false;  // the format is not usable here without an importance vector
+  // False: encoded without one, also where the importance matrix has it (--exclude-weights).
+  bool use_importance = true;
 
   bool copied() const noexcept { return format == source.format; }
 };
@@ -39,7 +43,10 @@ struct Plan {
   std::string recipe;
   std::uint32_t file_type = 0;
   std::vector<int> pruned_layers;      // original numbers, ascending; their tensors are left out
+  bool imatrix = false;                // made for quantizing with an importance matrix
   std::vector<PlannedTensor> tensors;  // in the order of the new file
+  std::vector<MetadataOverride> overrides;  // of the new file's metadata, applied last
+  std::vector<RuleReport> rule_reports;     // one for each explicit rule; not part of a plan file
 
   std::uint64_t n_elements() const noexcept;
   std::uint64_t source_bytes() const noexcept;  // tensor data only

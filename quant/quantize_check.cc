@@ -33,8 +33,9 @@ std::string problem_with(const QuantizeJob& job, const PlannedTensor& t) {
   const ImatrixEntry* entry = job.imatrix == nullptr ? nullptr : job.imatrix->find(t.source.name);
   if (entry == nullptr) {
     if (!t.needs_importance) return {};
-    return fmt::format("{}: {} needs an importance matrix{}", t.source.name, format_name(t.format),
-                       job.imatrix == nullptr ? "" : ", and the one given has no such entry");
+    return fmt::format(
+        "{}: {} needs an importance matrix{}", t.source.name, format_name(t.format),
+        job.imatrix == nullptr ? " (--imatrix)" : ", and the one given has no such entry");
   }
   const std::uint64_t n_mat = t.source.dims[2] * t.source.dims[3];
   if (entry->n_cols != t.source.cols() || entry->n_mat() != n_mat) {

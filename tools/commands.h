@@ -12,6 +12,7 @@ void add_cpu(CLI::App& root, ToolContext& context);
 void add_eval(CLI::App& root, ToolContext& context);
 void add_imatrix(CLI::App& root, ToolContext& context);
 void add_inspect(CLI::App& root, ToolContext& context);
+void add_plan(CLI::App& root, ToolContext& context);
 void add_quantize(CLI::App& root, ToolContext& context);
 void add_run(CLI::App& root, ToolContext& context);
 void add_tokenize(CLI::App& root, ToolContext& context);
@@ -22,6 +23,7 @@ inline constexpr AddCommand kCommands[] = {
     add_eval,
     add_imatrix,
     add_inspect,
+    add_plan,
     add_quantize,
     add_run,
     add_tokenize,

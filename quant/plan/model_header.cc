@@ -12,13 +12,26 @@ namespace {
 constexpr std::uint64_t kMaxLayers = 4096;
 constexpr std::uint64_t kMaxHeads = 1U << 16;
 
-int first_of(const Metadata& metadata, const std::string& key, int otherwise) {
-  const auto values = metadata.uint_list(key);
-  if (!values || values->empty()) return otherwise;
-  if (values->front() == 0 || values->front() > kMaxHeads) {
-    metadata.fail(key, "expected a number of heads");
+// One number, or one per layer. What does not look like numbers of heads is as if it were absent:
+// it only steers recipes, and must not keep a model from being quantized.
+std::vector<int> head_counts(const Metadata& metadata, const std::string& key) {
+  const Value* value = metadata.find(key);
+  if (value == nullptr || !is_integer(value->element_type())) return {};
+  std::vector<int> counts;
+  for (std::size_t i = 0; i < value->size(); ++i) {
+    const auto n = (value->is_array() ? value->element(i) : *value).as_uint();
+    if (!n || *n > kMaxHeads) return {};
+    counts.push_back(static_cast<int>(*n));
   }
-  return static_cast<int>(values->front());
+  return counts;
+}
+
+int layer_count(const Metadata& metadata, const std::string& key,
+                const std::vector<TensorInfo>& tensors) {
+  if (metadata.has(key)) return static_cast<int>(metadata.require_uint(key, 0, kMaxLayers));
+  int n = 0;
+  for (const TensorInfo& t : tensors) n = std::max(n, layer_of_tensor(t.name) + 1);
+  return n;
 }
 
 }  // namespace
@@ -30,7 +43,8 @@ int layer_of_tensor(std::string_view name) noexcept {
   const char* last = name.data() + name.size();
   int layer = -1;
   const auto [end, error] = std::from_chars(first, last, layer);
-  return error == std::errc{} && end != last && *end == '.' ? layer : -1;
+  if (error != std::errc{} || layer < 0 || end == last || *end != '.') return -1;
+  return *first == '0' && end - first > 1 ? -1 : layer;  // no two names of one layer
 }
 
 bool tensor_order_less(std::string_view a, std::string_view b) noexcept {
@@ -43,11 +57,15 @@ ModelHeader read_model_header(const GgufFile& file) {
   ModelHeader header;
   header.architecture = metadata.require_text("general.architecture");
   const std::string prefix = header.architecture + ".";
-  header.n_layer = static_cast<int>(metadata.require_uint(prefix + "block_count", 1, kMaxLayers));
-  header.n_head = first_of(metadata, prefix + "attention.head_count", 1);
-  header.n_head_kv = first_of(metadata, prefix + "attention.head_count_kv", header.n_head);
-  header.tied_output = file.find("output.weight") == nullptr;
   header.tensors.assign(file.tensors().begin(), file.tensors().end());
+  header.n_layer = layer_count(metadata, prefix + "block_count", header.tensors);
+  const std::vector<int> heads = head_counts(metadata, prefix + "attention.head_count");
+  const std::vector<int> heads_kv = head_counts(metadata, prefix + "attention.head_count_kv");
+  if (!heads.empty()) header.n_head = heads.front();
+  header.n_head_kv = heads_kv.empty() ? header.n_head : heads_kv.front();
+  if (heads.size() > 1) header.layer_heads = heads;
+  if (heads_kv.size() > 1) header.layer_heads_kv = heads_kv;
+  header.tied_output = file.find("output.weight") == nullptr;
   std::sort(header.tensors.begin(), header.tensors.end(),
             [](const auto& a, const auto& b) { return tensor_order_less(a.name, b.name); });
   return header;

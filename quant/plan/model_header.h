@@ -13,13 +13,15 @@ class GgufFile;
 struct ModelHeader {
   std::string architecture;
   int n_layer = 0;
-  int n_head = 1;     // of the first layer
-  int n_head_kv = 1;  // of the first layer
+  int n_head = 1;                                // of the first layer
+  int n_head_kv = 1;                             // of the first layer
+  std::vector<int> layer_heads, layer_heads_kv;  // by layer where the file lists them, else empty
   bool tied_output = false;
   std::vector<TensorInfo> tensors;  // in the order of files: model-wide ones by name, then by layer
 };
 
-// Error (kBadInput) for a file that is no model.
+// Error (kBadInput) for a file that is no model. Of architectures that lathe does not know too:
+// without a usable number of layers, the names of the tensors say it; heads count as 1.
 ModelHeader read_model_header(const GgufFile& file);
 
 // 7 for "blk.7.attn_q.weight"; -1 for names that stand in no layer.

@@ -6,23 +6,32 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "quant/plan/metadata_override.h"
 #include "quant/plan/model_header.h"
 #include "quant/plan/recipe.h"
+#include "quant/plan/recipe_choice.h"
 #include "quant/plan/rule_report.h"
+#include "quant/plan/type_rule.h"
 
 namespace lathe {
 
 struct PlanRequest {
   const Recipe* recipe = nullptr;
-  bool imatrix = false;  // an importance matrix is given
-  bool pure = false;     // every tensor that is quantized at all gets the base
-  std::optional<Format> output_format =
-      std::nullopt;  // for output.weight (token_embd.weight where tied)
-  std::optional<Format> embedding_format = std::nullopt;  // for token_embd.weight, tied or not
+  bool imatrix = false;                           // an importance matrix is given
+  bool pure = false;                              // the recipe's base instead of its mix
+  std::optional<Format> output_format = {};       // --output-tensor-type
+  std::optional<Format> embedding_format = {};    // --token-embedding-type
+  bool leave_output = false;                      // output.weight stays as it is
+  std::vector<TypeRule> rules = {};               // the first that matches decides
+  std::vector<int> prune_layers = {};             // original numbers, in any order
+  bool rules_after_prune = false;                 // rules see the new layer numbers
+  std::vector<std::string> include_weights = {};  // parts of names: only these use importance
+  std::vector<std::string> exclude_weights = {};  // parts of names: these do not use it
+  std::vector<MetadataOverride> overrides = {};
 };
 
 struct PlannedTensor {
@@ -54,14 +63,28 @@ struct Plan {
   double bits_per_weight() const noexcept;
 };
 
-// Precedence: tensors that are never quantized; embedding_format; output_format; `pure`; the
-// recipe's rules; its base. Then, where a row is no multiple of the format's block, its fallback.
+// What decides a tensor's format; the first that applies:
+//
+//   1. norms, biases, routers, 1-D tensors: never changed
+//   2. embedding_format for token_embd.weight
+//   3. output_format for output.weight
+//   4. leave_output for output.weight
+//   5. the first of `rules` that matches the name
+//   6. output_format for token_embd.weight of models whose head is tied to it
+//   7. pure: the recipe's base
+//   8. the recipe, for the layer numbers and the number of layers after pruning
+//
+// Then, where a row is no multiple of the format's block, the fallback of format_for_row(). What is
+// explicit (2 to 6) wins for every recipe, F16 and F32 too. Error (kUsage) for layers to prune that
+// the model does not have, for pruning all, for include together with exclude, output_format with
+// leave_output.
 Plan make_plan(const ModelHeader& model, const PlanRequest& request);
-
-// What replaces `format` in rows of n_cols elements; `format` itself when it fits.
-Format format_for_row(Format format, std::uint64_t n_cols) noexcept;
 
 // False for norms, biases and other small tensors that always keep their values.
 bool is_quantizable(const TensorInfo& tensor) noexcept;
+
+// The name of a tensor once `pruned` (ascending) are gone; nothing for tensors of those layers.
+std::optional<std::string> name_after_pruning(const std::string& tensor,
+                                              std::span<const int> pruned);
 
 }  // namespace lathe

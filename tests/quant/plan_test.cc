@@ -121,7 +121,7 @@ TEST(Plan, ExplicitFormatsWin) {
   const Plan untied = make_plan(small_model(false), request);
   EXPECT_EQ(planned(untied, "output.weight").format, Format::Q8_0);
   EXPECT_EQ(planned(untied, "token_embd.weight").format, Format::Q5_K);
-  EXPECT_EQ(planned(untied, "token_embd.weight").reason, "--token-embedding-type");
+  EXPECT_EQ(planned(untied, "token_embd.weight").reason, "--token-embedding-type q5_K");
   const Plan tied = make_plan(small_model(true), request);
   EXPECT_EQ(planned(tied, "token_embd.weight").format, Format::Q5_K);
   const Plan only_output =

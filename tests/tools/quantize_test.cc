@@ -82,7 +82,8 @@ TEST_F(Loop, ArgumentsThatMakeNoSense) {
   EXPECT_THROW(quantize({"--imatrix", out("absent"), kModel, out("q"), "Q8_0"}), Error);
   EXPECT_THROW(quantize({"--imatrix", kModel, kModel, out("q"), "Q8_0"}), Error) << "a model";
   EXPECT_THROW(quantize({out("absent"), out("q"), "Q8_0"}), Error);
-  EXPECT_THROW(quantize({kModel}), CLI::ParseError);
+  EXPECT_THROW(quantize({kModel}), Error) << "no output";
+  EXPECT_THROW(quantize({}), CLI::ParseError);
   EXPECT_TRUE(nothing_written());
 }
 

@@ -32,6 +32,11 @@ LATHE_ENCODER(q5_k)
 LATHE_ENCODER(q6_k)
 LATHE_ENCODER(iq4_nl)
 LATHE_ENCODER(iq4_xs)
+LATHE_ENCODER(iq3_s)
+LATHE_ENCODER(iq3_xxs)
+LATHE_ENCODER(iq2_s)
+LATHE_ENCODER(iq2_xs)
+LATHE_ENCODER(iq2_xxs)
 #undef LATHE_ENCODER
 
 void fill_encoders(EncoderTable& table) noexcept;

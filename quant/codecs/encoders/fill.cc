@@ -22,6 +22,11 @@ void fill_encoders(EncoderTable& table) noexcept {
   set(Format::Q6_K, encode_q6_k);
   set(Format::IQ4_NL, encode_iq4_nl);
   set(Format::IQ4_XS, encode_iq4_xs);
+  set(Format::IQ3_S, encode_iq3_s);
+  set(Format::IQ3_XXS, encode_iq3_xxs);
+  set(Format::IQ2_S, encode_iq2_s);
+  set(Format::IQ2_XS, encode_iq2_xs);
+  set(Format::IQ2_XXS, encode_iq2_xxs);
 }
 
 }  // namespace lathe::LATHE_CODEC_TIER

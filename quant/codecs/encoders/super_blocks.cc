@@ -7,30 +7,13 @@
 #include "quant/codecs/encoders/encoders.h"
 #include "quant/codecs/encoders/levels.h"
 #include "quant/codecs/encoders/super_min.h"
+#include "quant/codecs/encoders/super_rows.h"
 #include "quant/codecs/encoders/super_scale.h"
-#include "quant/codecs/encoders/weights.h"
 
 namespace lathe::LATHE_CODEC_TIER {
 namespace {
 
-constexpr int kSuper = 256;
 constexpr RoundingGrid kFineGrid = {-0.9f, 0.1f, 18};
-
-// Calls encode(x, w, block) for each super-block of the row. `sigma_factor` scales the mean square
-// of the super-block that protects small elements from being ignored (weights.h).
-template <class Block, class Encode>
-void for_blocks(const float* x, std::size_t n_cols, const float* importance, float sigma_factor,
-                std::uint8_t* blocks, Encode encode) noexcept {
-  auto* out = reinterpret_cast<Block*>(blocks);
-  alignas(16) float w[kSuper];
-  for (std::size_t b = 0; b < n_cols / kSuper; ++b) {
-    const float* v = x + b * kSuper;
-    const float sigma2 = sigma_factor * sum_of_squares<kSuper>(v) / static_cast<float>(kSuper);
-    element_weights(v, importance == nullptr ? nullptr : importance + b * kSuper, kSuper, sigma2,
-                    w);
-    encode(v, w, &out[b]);
-  }
-}
 
 // 6-bit scales and minimums of Q4_K and Q5_K (kernels/formats/q4_k.h).
 void pack_scales_6bit(const std::uint8_t* scales, const std::uint8_t* mins,
@@ -67,7 +50,7 @@ void pack_bit_pairs(const std::uint8_t* codes, std::uint8_t* qs) noexcept {
 
 void encode_q2_k(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
-  for_blocks<BlockQ2_K>(x, n_cols, importance, 1.0f, blocks, [](auto* v, auto* w, auto* out) {
+  for_super_blocks<BlockQ2_K>(x, n_cols, importance, 1.0f, blocks, [](auto* v, auto* w, auto* out) {
     SuperMin<16, 3, 15> s;
     s.encode(v, w, kFineGrid);
     for (int k = 0; k < 16; ++k) {
@@ -81,7 +64,7 @@ void encode_q2_k(const float* x, std::size_t n_cols, const float* importance,
 
 void encode_q4_k(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
-  for_blocks<BlockQ4_K>(x, n_cols, importance, 2.0f, blocks, [](auto* v, auto* w, auto* out) {
+  for_super_blocks<BlockQ4_K>(x, n_cols, importance, 2.0f, blocks, [](auto* v, auto* w, auto* out) {
     SuperMin<8, 15, 63> s;
     s.encode(v, w, kFineGrid);
     out->d = s.d.bits;
@@ -93,7 +76,7 @@ void encode_q4_k(const float* x, std::size_t n_cols, const float* importance,
 
 void encode_q5_k(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
-  for_blocks<BlockQ5_K>(x, n_cols, importance, 2.0f, blocks, [](auto* v, auto* w, auto* out) {
+  for_super_blocks<BlockQ5_K>(x, n_cols, importance, 2.0f, blocks, [](auto* v, auto* w, auto* out) {
     SuperMin<8, 31, 63> s;
     s.encode(v, w, kFineGrid);
     out->d = s.d.bits;
@@ -110,7 +93,7 @@ void encode_q5_k(const float* x, std::size_t n_cols, const float* importance,
 
 void encode_q3_k(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
-  for_blocks<BlockQ3_K>(x, n_cols, importance, 2.0f, blocks, [](auto* v, auto* w, auto* out) {
+  for_super_blocks<BlockQ3_K>(x, n_cols, importance, 2.0f, blocks, [](auto* v, auto* w, auto* out) {
     SuperScale<EvenLevels<4>, 16, 32> s;
     s.encode(v, w);
     for (int c = 0; c < 32; ++c) {
@@ -131,7 +114,7 @@ void encode_q3_k(const float* x, std::size_t n_cols, const float* importance,
 
 void encode_q6_k(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
-  for_blocks<BlockQ6_K>(x, n_cols, importance, 1.0f, blocks, [](auto* v, auto* w, auto* out) {
+  for_super_blocks<BlockQ6_K>(x, n_cols, importance, 1.0f, blocks, [](auto* v, auto* w, auto* out) {
     SuperScale<EvenLevels<32>, 16, 128> s;
     s.encode(v, w);
     for (int h = 0; h < 2; ++h) {
@@ -153,22 +136,23 @@ void encode_q6_k(const float* x, std::size_t n_cols, const float* importance,
 
 void encode_iq4_xs(const float* x, std::size_t n_cols, const float* importance,
                    std::uint8_t* blocks) noexcept {
-  for_blocks<BlockIQ4_XS>(x, n_cols, importance, 2.0f, blocks, [](auto* v, auto* w, auto* out) {
-    SuperScale<Iq4Levels, 8, 32> s;
-    s.encode(v, w);
-    out->d = s.d.bits;
-    out->scales_h = 0;
-    std::memset(out->scales_l, 0, sizeof out->scales_l);
-    for (int ib = 0; ib < 8; ++ib) {
-      const unsigned code = static_cast<unsigned>(s.scales[ib] + 32);
-      out->scales_l[ib / 2] |= static_cast<std::uint8_t>((code & 15) << 4 * (ib % 2));
-      out->scales_h |= static_cast<std::uint16_t>(code >> 4 << 2 * ib);
-      for (int j = 0; j < 16; ++j) {
-        out->qs[16 * ib + j] =
-            static_cast<std::uint8_t>(s.codes[32 * ib + j] | s.codes[32 * ib + 16 + j] << 4);
-      }
-    }
-  });
+  for_super_blocks<BlockIQ4_XS>(
+      x, n_cols, importance, 2.0f, blocks, [](auto* v, auto* w, auto* out) {
+        SuperScale<Iq4Levels, 8, 32> s;
+        s.encode(v, w);
+        out->d = s.d.bits;
+        out->scales_h = 0;
+        std::memset(out->scales_l, 0, sizeof out->scales_l);
+        for (int ib = 0; ib < 8; ++ib) {
+          const unsigned code = static_cast<unsigned>(s.scales[ib] + 32);
+          out->scales_l[ib / 2] |= static_cast<std::uint8_t>((code & 15) << 4 * (ib % 2));
+          out->scales_h |= static_cast<std::uint16_t>(code >> 4 << 2 * ib);
+          for (int j = 0; j < 16; ++j) {
+            out->qs[16 * ib + j] =
+                static_cast<std::uint8_t>(s.codes[32 * ib + j] | s.codes[32 * ib + 16 + j] << 4);
+          }
+        }
+      });
 }
 
 }  // namespace lathe::LATHE_CODEC_TIER

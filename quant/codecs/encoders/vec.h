@@ -181,6 +181,54 @@ inline auto high_half(V v) noexcept {
   }
 }
 
+// Two registers side by side.
+inline V8 combine(V4 lo, V4 hi) noexcept {
+#if defined(__AVX2__)
+  return __builtin_shufflevector(lo, hi, 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+  return {lo, hi};
+#endif
+}
+inline V16 combine(V8 lo, V8 hi) noexcept {
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(lo, hi, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+  return {lo, hi};
+#endif
+}
+
+// Exchanges each lane i with lane i ^ kDistance; kDistance is 1, 2 or 4.
+template <int kDistance, class V>
+inline V swap_lanes(V v) noexcept {
+  if constexpr (kIsPair<V>) {
+    if constexpr (sizeof(V) == 8 * kDistance) {
+      return {v.hi, v.lo};
+    } else {
+      return {swap_lanes<kDistance>(v.lo), swap_lanes<kDistance>(v.hi)};
+    }
+  } else if constexpr (sizeof(V) == 16) {
+    return __builtin_shufflevector(v, v, 0 ^ kDistance, 1 ^ kDistance, 2 ^ kDistance,
+                                   3 ^ kDistance);
+  } else if constexpr (sizeof(V) == 32) {
+    return __builtin_shufflevector(v, v, 0 ^ kDistance, 1 ^ kDistance, 2 ^ kDistance, 3 ^ kDistance,
+                                   4 ^ kDistance, 5 ^ kDistance, 6 ^ kDistance, 7 ^ kDistance);
+  } else {
+    return __builtin_shufflevector(v, v, 0 ^ kDistance, 1 ^ kDistance, 2 ^ kDistance, 3 ^ kDistance,
+                                   4 ^ kDistance, 5 ^ kDistance, 6 ^ kDistance, 7 ^ kDistance,
+                                   8 ^ kDistance, 9 ^ kDistance, 10 ^ kDistance, 11 ^ kDistance,
+                                   12 ^ kDistance, 13 ^ kDistance, 14 ^ kDistance, 15 ^ kDistance);
+  }
+}
+
+// The sum of each group of kGroup (4 or 8) neighbouring lanes, in all lanes of the group.
+template <int kGroup, class V>
+inline V sum_groups(V v) noexcept {
+  v = v + swap_lanes<1>(v);
+  v = v + swap_lanes<2>(v);
+  if constexpr (kGroup == 8) v = v + swap_lanes<4>(v);
+  return v;
+}
+
 template <class V>
 inline float sum_lanes(V v) noexcept {
   if constexpr (sizeof(V) == 16) {

@@ -1,0 +1,244 @@
+// Super-blocks of 256 in a grid format: IQ3_S, IQ3_XXS, IQ2_S, IQ2_XS, IQ2_XXS.
+//
+//   |value| = d * kUnit * (2 * code_j + 1) * point,   code_j in 0..15 for each sub-block
+//
+// A Grid (grid_formats.cc) says how many elements share a point (kDims) and a code (kSub), whether
+// the number of negative values of each 8 must be even (kParity), and how magnitudes round to
+// levels. Each sub-block is searched alone; then several super-scales are tried, with codes chosen
+// by the error that a decoder will see, and each improved by least squares for what was chosen.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "quant/codecs/encoders/block_scale.h"
+#include "quant/codecs/encoders/search.h"
+#include "quant/codecs/grid_table.h"
+
+namespace lathe::LATHE_CODEC_TIER {
+
+template <class Grid>
+class GridSuper {
+ public:
+  static constexpr int kDims = Grid::kDims;
+  static constexpr int kSub = Grid::kSub;
+  static constexpr int kSubs = 256 / kSub;
+
+  HalfScale d;
+  std::uint8_t codes[kSubs];
+  std::uint16_t indices[256 / kDims];
+  std::uint8_t signs[32];  // bit j: element j of the 8 is negative
+
+  explicit GridSuper(const GridTable& table) noexcept : table_(table) {}
+
+  // x, w: [256], w positive except where x and its neighbourhood are zero.
+  void encode(const float* x, const float* w) noexcept {
+    take_signs(x, w);
+    float scales[kSubs], top = 0.0f;
+    for (int j = 0; j < kSubs; ++j) {
+      scales[j] = search_scale(j);
+      top = scales[j] > top ? scales[j] : top;
+    }
+    choose_super_scale(scales, top);
+    for (int j = 0; j < kSubs; ++j) {
+      project<true>(j, d.value * Grid::kUnit * step_of(codes[j]));
+    }
+  }
+
+ private:
+  static constexpr int kVecs = kSub / 16;
+  static constexpr int kGroups = 16 / kDims;  // points of a vector
+
+  // Sums over a sub-block for its chosen points g. The error at scale s, less the part that no
+  // choice changes, is s^2 q - 2 s p.
+  struct Fit {
+    float p = 0.0f, q = 0.0f;  // sum w m g, sum w g^2
+    float error(float s) const noexcept { return s * (s * q - 2.0f * p); }
+  };
+
+  struct Trial {
+    HalfScale d;
+    std::uint8_t codes[kSubs];
+    float error = 0.0f;
+    float solved = 0.0f;  // least-squares super-scale for these codes and points
+  };
+
+  static float step_of(int code) noexcept { return static_cast<float>(2 * code + 1); }
+
+  void take_signs(const float* x, const float* w) noexcept {
+    for (int i = 0; i < 256; i += 16) {
+      store(m_ + i, abs(load<V16>(x + i)));
+      store(w_ + i, load<V16>(w + i));
+    }
+    for (int t = 0; t < 32; ++t) {
+      unsigned bits = 0;
+      for (int i = 0; i < 8; ++i) bits |= static_cast<unsigned>(x[8 * t + i] < 0.0f) << i;
+      if (Grid::kParity && __builtin_parity(bits)) {
+        const int i = cheapest_flip(t);
+        bits ^= 1u << i;
+        m_[8 * t + i] = -m_[8 * t + i];
+      }
+      signs[t] = static_cast<std::uint8_t>(bits);
+    }
+    for (int i = 0; i < 256; i += 16) store(wm_ + i, load<V16>(w_ + i) * load<V16>(m_ + i));
+  }
+
+  // The element of the 8 that loses least when it is stored with the wrong sign, and so with the
+  // lowest level; that level is about a fixed share of the root mean square.
+  int cheapest_flip(int t) const noexcept {
+    const float *m = m_ + 8 * t, *w = w_ + 8 * t;
+    float square = 0.0f;
+    for (int i = 0; i < 8; ++i) square += m[i] * m[i];
+    const float lowest = Grid::kLowest * std::sqrt(square * 0.125f);
+    int best = 0;
+    float best_cost = 0.0f;
+    for (int i = 0; i < 8; ++i) {
+      const float wrong = m[i] + lowest, right = m[i] < lowest ? lowest - m[i] : 0.0f;
+      const float cost = w[i] * (wrong * wrong - right * right);
+      if (i == 0 || cost < best_cost) {
+        best = i;
+        best_cost = cost;
+      }
+    }
+    return best;
+  }
+
+  // The best points for sub-block j at scale s, as sums; kStore keeps their indices.
+  template <bool kStore = false>
+  Fit project(int j, float s) noexcept {
+    V16 p = {}, q = {};
+    const float inverse = safe_inverse(s);
+    for (int v = 0; v < kVecs; ++v) {
+      const int at = j * kSub + 16 * v;
+      const V16 m = load<V16>(m_ + at), w = load<V16>(w_ + at), wm = load<V16>(wm_ + at);
+      const V16 square = w * splat<V16>(s * s), linear = wm * splat<V16>(2.0f * s);
+      const std::uint16_t* candidates[kGroups];
+      find_candidates(m * splat<V16>(inverse), candidates);
+      V16 best = points_of(candidates, 0), choice = {};
+      V16 least = sum_groups<kDims>((square * best - linear) * best);
+      for (int k = 1; k < kGridNeighbours; ++k) {
+        const V16 g = points_of(candidates, k);
+        const V16 error = sum_groups<kDims>((square * g - linear) * g);
+        const auto better = error < least;
+        least = select(better, error, least);
+        best = select(better, g, best);
+        if (kStore) choice = select(better, splat<V16>(static_cast<float>(k)), choice);
+      }
+      p += wm * best;
+      q += w * best * best;
+      if (kStore) keep_indices(at, choice, candidates);
+    }
+    return {sum_lanes(p), sum_lanes(q)};
+  }
+
+  // The neighbours of each group's cell; v is in units of points.
+  void find_candidates(V16 v, const std::uint16_t** candidates) const noexcept {
+    constexpr float kTop = static_cast<float>(Grid::kLevels - 1);
+    const V16 level =
+        round_clamped(v * splat<V16>(Grid::kPerLevel) - splat<V16>(Grid::kFirstLevel), 0.0f, kTop);
+    float cells[16];
+    store(cells, sum_groups<kDims>(level * load<V16>(Grid::kDigits)));
+    for (int i = 0; i < kGroups; ++i) {
+      candidates[i] = table_.neighbours + static_cast<int>(cells[i * kDims]) * kGridNeighbours;
+    }
+  }
+
+  V16 points_of(const std::uint16_t* const* candidates, int k) const noexcept {
+    const auto point = [&](int i) noexcept { return table_.points + candidates[i][k] * kDims; };
+    if constexpr (kDims == 8) {
+      return combine(load<V8>(point(0)), load<V8>(point(1)));
+    } else {
+      return combine(combine(load<V4>(point(0)), load<V4>(point(1))),
+                     combine(load<V4>(point(2)), load<V4>(point(3))));
+    }
+  }
+
+  void keep_indices(int at, V16 choice, const std::uint16_t* const* candidates) noexcept {
+    float chosen[16];
+    store(chosen, choice);
+    for (int i = 0; i < kGroups; ++i) {
+      indices[at / kDims + i] = candidates[i][static_cast<int>(chosen[i * kDims])];
+    }
+  }
+
+  // The best scale of sub-block j on its own: a coarse walk over roundings, then a fine one.
+  float search_scale(int j) noexcept {
+    V16 top16 = load<V16>(m_ + j * kSub);
+    for (int v = 1; v < kVecs; ++v) top16 = max(top16, load<V16>(m_ + j * kSub + 16 * v));
+    const float top = max_lane(top16) / Grid::kMaxPoint;
+    if (top < 1e-20f) return 0.0f;
+    float best_scale = top, best_gain = 0.0f;
+    const auto consider = [&](float s) noexcept {
+      const Fit fit = project(j, s);
+      if (fit.p > 0.0f && fit.p * fit.p > best_gain * fit.q) {
+        best_scale = fit.p / fit.q;
+        best_gain = best_scale * fit.p;
+      }
+    };
+    for (int k = 0; k < Grid::kSteps; ++k) {
+      consider(top * (Grid::kFirst - Grid::kStep * static_cast<float>(k)));
+    }
+    // Flat blocks: all magnitudes near a low level.
+    for (const float by : {1.5f, 2.2f, 3.3f, Grid::kMaxPoint / Grid::kMinPoint}) consider(top * by);
+    const float middle = best_scale;
+    for (const float by : {-0.06f, -0.03f, 0.03f, 0.06f}) consider(middle * (1.0f + by));
+    return best_scale;
+  }
+
+  void choose_super_scale(const float* scales, float top) noexcept {
+    if (!(top > 0.0f)) {
+      d = {};
+      for (int j = 0; j < kSubs; ++j) codes[j] = 0;
+      return;
+    }
+    Trial best = trial(scales, top / 31.0f);
+    const auto consider = [&](float super) noexcept {
+      const Trial now = trial(scales, super);
+      const bool better = now.error < best.error;
+      if (better) best = now;
+      return better;
+    };
+    for (const float steps : {33.0f, 29.0f, 27.0f, 25.0f, 23.0f}) consider(top / steps);
+    for (int round = 0; round < 3 && consider(best.solved); ++round) {
+    }
+    d = best.d;
+    for (int j = 0; j < kSubs; ++j) codes[j] = best.codes[j];
+  }
+
+  // For super-scale `super` (rounded as it is stored): of the two codes around each sub-block's
+  // scale the one with the smaller error.
+  Trial trial(const float* scales, float super) noexcept {
+    Trial out;
+    out.d = half_scale(super / Grid::kUnit);
+    const float unit = out.d.value * Grid::kUnit, inverse = safe_inverse(unit);
+    float p = 0.0f, q = 0.0f;
+    for (int j = 0; j < kSubs; ++j) {
+      const float position = 0.5f * (scales[j] * inverse - 1.0f);
+      const int nearest = static_cast<int>(round_clamped(position, 0.0f, 15.0f));
+      const int other = position > static_cast<float>(nearest) ? nearest + 1 : nearest - 1;
+      Fit fit = project(j, unit * step_of(nearest));
+      float error = fit.error(unit * step_of(nearest));
+      out.codes[j] = static_cast<std::uint8_t>(nearest);
+      if (other >= 0 && other <= 15) {
+        const Fit second = project(j, unit * step_of(other));
+        const float second_error = second.error(unit * step_of(other));
+        if (second_error < error) {
+          fit = second;
+          error = second_error;
+          out.codes[j] = static_cast<std::uint8_t>(other);
+        }
+      }
+      const float step = step_of(out.codes[j]);
+      out.error += error;
+      p += step * fit.p;
+      q += step * step * fit.q;
+    }
+    out.solved = q > 0.0f && p > 0.0f ? p / q : unit;
+    return out;
+  }
+
+  const GridTable& table_;
+  alignas(64) float m_[256], w_[256], wm_[256];  // magnitudes, weights, their product
+};
+
+}  // namespace lathe::LATHE_CODEC_TIER

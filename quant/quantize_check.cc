@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "quant/codecs/codec.h"
+#include "quant/plan/plan_summary.h"
 #include "quant/quantize.h"
 #include "runtime/gguf/gguf_file.h"
 
@@ -25,18 +27,8 @@ std::string problem_with(const QuantizeJob& job, const PlannedTensor& t) {
     return fmt::format("{} is {} already; quantizing again loses quality (--allow-requantize)",
                        t.source.name, format_name(t.source.format));
   }
-  if (!t.use_importance) {
-    if (!t.needs_importance) return {};
-    return fmt::format("{}: {} needs its importance, which is excluded", t.source.name,
-                       format_name(t.format));
-  }
   const ImatrixEntry* entry = job.imatrix == nullptr ? nullptr : job.imatrix->find(t.source.name);
-  if (entry == nullptr) {
-    if (!t.needs_importance) return {};
-    return fmt::format(
-        "{}: {} needs an importance matrix{}", t.source.name, format_name(t.format),
-        job.imatrix == nullptr ? " (--imatrix)" : ", and the one given has no such entry");
-  }
+  if (entry == nullptr || !t.use_importance) return {};
   const std::uint64_t n_mat = t.source.dims[2] * t.source.dims[3];
   if (entry->n_cols != t.source.cols() || entry->n_mat() != n_mat) {
     return fmt::format("{}: the importance matrix has {} x {} columns, the tensor {} x {}",
@@ -62,6 +54,9 @@ void add_imatrix_keys(const Imatrix& imatrix, Metadata& out) {
 
 std::vector<std::string> plan_problems(const QuantizeJob& job) {
   std::vector<std::string> problems;
+  if (auto problem = importance_problem(job.plan, job.imatrix)) {
+    problems.push_back(std::move(*problem));
+  }
   for (const PlannedTensor& t : job.plan.tensors) {
     std::string problem = problem_with(job, t);
     if (!problem.empty()) problems.push_back(std::move(problem));

@@ -67,4 +67,21 @@ std::vector<std::string> importance_notes(const Plan& plan, const Imatrix* imatr
   return notes;
 }
 
+std::optional<std::string> importance_problem(const Plan& plan, const Imatrix* imatrix) {
+  std::size_t n = 0;
+  const PlannedTensor* first = nullptr;
+  for (const PlannedTensor& t : plan.tensors) {
+    const bool has = imatrix != nullptr && imatrix->find(t.source.name) != nullptr;
+    if (!t.needs_importance || (has && t.use_importance)) continue;
+    if (n++ == 0) first = &t;
+  }
+  if (n == 0) return std::nullopt;
+  const char* cause = imatrix == nullptr      ? "none is given (--imatrix)"
+                      : first->use_importance ? "the one given has no such entry"
+                                              : "its entry is excluded";
+  return fmt::format("{}: {} needs an importance matrix, and {}{}", first->source.name,
+                     format_name(first->format), cause,
+                     n == 1 ? "" : fmt::format("; so do {} more tensors", n - 1));
+}
+
 }  // namespace lathe

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,5 +29,9 @@ std::uint64_t planned_file_bytes(const Plan& plan, const Metadata& metadata);
 // What is worth knowing about importance, each a sentence; empty when all is as the plan expects.
 // `imatrix` is nullptr when none is given.
 std::vector<std::string> importance_notes(const Plan& plan, const Imatrix* imatrix);
+
+// The refusal, where tensors would get types that are not usable without importance and have none:
+// no matrix, none of theirs in it, or theirs excluded.
+std::optional<std::string> importance_problem(const Plan& plan, const Imatrix* imatrix);
 
 }  // namespace lathe

@@ -9,50 +9,21 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/golden.h"
+#include "tests/support/plan_models.h"
 
 namespace lathe {
 namespace {
 
 using nlohmann::json;
-
-TensorInfo tensor(const std::string& name, std::uint64_t cols, std::uint64_t rows,
-                  Format format = Format::F16) {
-  TensorInfo info;
-  info.name = name;
-  info.format = rows == 1 ? Format::F32 : format;
-  info.n_dims = rows == 1 ? 1 : 2;
-  info.dims = {cols, rows, 1, 1};
-  info.n_bytes = row_bytes(info.format, cols) * rows;
-  return info;
-}
+using test::planned;
 
 ModelHeader model_of(const json& config) {
-  ModelHeader m;
-  m.architecture = "any";
-  m.n_layer = config["n"];
-  m.n_head = config["n_head"];
-  m.n_head_kv = config["n_head_kv"];
-  m.tied_output = config["tied"];
-  const std::uint64_t n_embd = config["n_embd"], n_ff = config["n_ff"];
-  m.tensors.push_back(tensor("token_embd.weight", n_embd, 1000));
-  m.tensors.push_back(tensor("output_norm.weight", n_embd, 1));
-  if (!m.tied_output) m.tensors.push_back(tensor("output.weight", n_embd, 1000));
-  for (int i = 0; i < m.n_layer; ++i) {
-    const std::string blk = "blk." + std::to_string(i) + ".";
-    for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up"}) {
-      m.tensors.push_back(tensor(blk + name + ".weight", n_embd, 64));
-    }
-    m.tensors.push_back(tensor(blk + "ffn_down.weight", n_ff, 64));
-    m.tensors.push_back(tensor(blk + "attn_norm.weight", n_embd, 1));
-  }
-  return m;
-}
-
-const PlannedTensor& planned(const Plan& plan, const std::string& name) {
-  for (const PlannedTensor& t : plan.tensors) {
-    if (t.source.name == name) return t;
-  }
-  throw std::runtime_error("no tensor " + name);
+  return test::model_header({.n_layer = config["n"],
+                             .n_head = config["n_head"],
+                             .n_head_kv = config["n_head_kv"],
+                             .tied = config["tied"],
+                             .n_embd = config["n_embd"],
+                             .n_ff = config["n_ff"]});
 }
 
 std::string upper_name(Format format) {
@@ -87,9 +58,53 @@ TEST(Plan, ChoosesWhatThePeerChooses) {
   EXPECT_GT(n_checked, 50000);
 }
 
-ModelHeader small_model(bool tied) {
-  return model_of(json{
-      {"n", 8}, {"n_head", 4}, {"n_head_kv", 2}, {"tied", tied}, {"n_embd", 256}, {"n_ff", 512}});
+ModelHeader small_model(bool tied) { return test::model_header({.tied = tied}); }
+
+// Shapes that the golden file has no case of, put together from those that it has: what a layer
+// gets does not depend on tied embeddings, what embeddings get not on the number of heads.
+TEST(Plan, FullSizedShapes) {
+  const test::ModelShape shapes[] = {
+      {.n_layer = 32, .n_head = 32, .n_head_kv = 32, .n_embd = 4096, .n_ff = 11008},  // 7B
+      {.n_layer = 32, .n_head = 32, .n_head_kv = 8, .n_embd = 4096, .n_ff = 14336},   // 8B
+  };
+  const std::vector<char> bytes = test::read_bytes(test::golden_path("mixes.json"));
+  const json golden = json::parse(bytes.begin(), bytes.end());
+  int n_checked = 0;
+  for (const json& c : golden["cases"]) {
+    const bool grouped = c["config"] == "n32_gqa4_untied";
+    if (!grouped && c["config"] != "n32_gqa1_tied") continue;
+    const std::string recipe = c["ftype"];
+    const Plan plan = make_plan(test::model_header(shapes[grouped ? 1 : 0]),
+                                {.recipe = find_recipe(recipe), .imatrix = c["imatrix"]});
+    for (const auto& [name, want] : c["types"].items()) {
+      const bool global = name == "token_embd" || name == "output";
+      if (global && !grouped) continue;
+      for (int i = 0; i < (global ? 1 : 32); ++i) {
+        const std::string full =
+            (global ? "" : "blk." + std::to_string(i) + ".") + name + ".weight";
+        EXPECT_EQ(upper_name(planned(plan, full).format), want.is_array() ? want[i] : want)
+            << recipe << ' ' << full;
+        ++n_checked;
+      }
+    }
+  }
+  EXPECT_GT(n_checked, 20000);
+}
+
+// reference/mixes.md 3.1 to 4: no golden case has them.
+TEST(Plan, TernaryRecipes) {
+  for (const auto& [name, format] : {std::pair{"TQ1_0", Format::TQ1_0}, {"TQ2_0", Format::TQ2_0}}) {
+    const Plan plan = make_plan(small_model(false), {.recipe = find_recipe(name)});
+    for (const PlannedTensor& t : plan.tensors) {
+      const Format want = t.source.name == "output.weight"       ? Format::Q6_K
+                          : t.source.name == "token_embd.weight" ? Format::Q4_K
+                          : is_quantizable(t.source)             ? format
+                                                                 : Format::F32;
+      EXPECT_EQ(t.format, want) << name << ' ' << t.source.name;
+      EXPECT_FALSE(t.needs_importance);
+    }
+    EXPECT_EQ(format_for_row(format, 288), Format::Q4_0);
+  }
 }
 
 TEST(Plan, DoesNotDependOnTheOrderOfTensors) {
@@ -104,8 +119,8 @@ TEST(Plan, DoesNotDependOnTheOrderOfTensors) {
 
 TEST(Plan, NormsAndBiasesAreKept) {
   ModelHeader model = small_model(true);
-  model.tensors.push_back(tensor("blk.0.attn_q.bias", 256, 1));
-  model.tensors.push_back(tensor("rope_freqs.weight", 32, 1));
+  model.tensors.push_back(test::tensor_info("blk.0.attn_q.bias", 256, 1));
+  model.tensors.push_back(test::tensor_info("rope_freqs.weight", 32, 1));
   const Plan plan = make_plan(model, {.recipe = find_recipe("Q8_0")});
   for (const char* name :
        {"output_norm.weight", "blk.3.attn_norm.weight", "blk.0.attn_q.bias", "rope_freqs.weight"}) {
@@ -150,7 +165,7 @@ TEST(Plan, RowsThatDoNotFitFallBackAndSaySo) {
   EXPECT_EQ(format_for_row(Format::IQ3_S, 64), Format::IQ4_NL);
   EXPECT_EQ(format_for_row(Format::F16, 3), Format::F16);
   ModelHeader model = small_model(true);
-  model.tensors.push_back(tensor("blk.1.ffn_up.extra.weight", 288, 64));
+  model.tensors.push_back(test::tensor_info("blk.1.ffn_up.extra.weight", 288, 64));
   const PlannedTensor t =
       planned(make_plan(model, {.recipe = find_recipe("Q4_K_M")}), "blk.1.ffn_up.extra.weight");
   EXPECT_TRUE(t.fallback);

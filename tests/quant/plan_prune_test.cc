@@ -1,0 +1,169 @@
+// Pruning in plans: the survivors keep their own data, recipes see the model that remains.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "quant/plan/layer_list.h"
+#include "quant/plan/plan.h"
+#include "runtime/base/error.h"
+#include "tests/support/plan_models.h"
+
+namespace lathe {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(LayerList, NumbersAndRanges) {
+  const auto parse = [](const char* text) { return parse_layer_list(text, 40, "--prune-layers"); };
+  EXPECT_THAT(parse("4,5,10-12"), ElementsAre(4, 5, 10, 11, 12));
+  EXPECT_THAT(parse("5,4,4-6, 5 - 7"), ElementsAre(4, 5, 6, 7));
+  EXPECT_THAT(parse("39"), ElementsAre(39));
+  EXPECT_THAT(parse("0-39").size(), 40u);
+  for (const char* text : {"", ",", "4,", ",4", "4,,5", "a", "4-", "-4", "-", "5-4", "4--5", "+4",
+                           "4.5", "0x4", "4-5-6", "99999999999"}) {
+    EXPECT_THROW(parse(text), Error) << text;
+  }
+  try {
+    parse("4,38-41");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_STREQ(error.what(),
+                 "--prune-layers '4,38-41': there is no layer 40; the model has layers 0 to 39");
+  }
+}
+
+TEST(LayerList, Text) {
+  const auto text = [](std::vector<int> layers) { return layer_list_text(layers); };
+  EXPECT_EQ(text({}), "");
+  EXPECT_EQ(text({3}), "3");
+  EXPECT_EQ(text({3, 4}), "3,4");
+  EXPECT_EQ(text({0, 1, 2, 5, 7, 8, 9}), "0-2,5,7-9");
+}
+
+TEST(Prune, NamesOfSurvivors) {
+  const std::vector<int> pruned = {0, 4, 5};
+  const auto name = [&](const char* tensor) {
+    return name_after_pruning(tensor, pruned).value_or("gone");
+  };
+  EXPECT_EQ(name("blk.0.attn_q.weight"), "gone");
+  EXPECT_EQ(name("blk.1.attn_q.weight"), "blk.0.attn_q.weight");
+  EXPECT_EQ(name("blk.3.attn_q.weight"), "blk.2.attn_q.weight");
+  EXPECT_EQ(name("blk.4.attn_q.weight"), "gone");
+  EXPECT_EQ(name("blk.6.attn_q.weight"), "blk.3.attn_q.weight");
+  EXPECT_EQ(name("blk.12.nextn.eh_proj.weight"), "blk.9.nextn.eh_proj.weight");
+  EXPECT_EQ(name("token_embd.weight"), "token_embd.weight");
+  EXPECT_EQ(name("blk.x.weight"), "blk.x.weight");
+}
+
+// The model as a file that was pruned before: survivors, renumbered.
+ModelHeader pruned_model(const ModelHeader& model, const std::vector<int>& pruned) {
+  ModelHeader out = model;
+  out.n_layer -= static_cast<int>(pruned.size());
+  out.tensors.clear();
+  int next = 0;
+  for (int layer = -1; layer < model.n_layer; ++layer) {
+    if (std::count(pruned.begin(), pruned.end(), layer) > 0) continue;
+    for (TensorInfo t : model.tensors) {
+      if (layer_of_tensor(t.name) != layer) continue;
+      if (layer >= 0) {
+        t.name = "blk." + std::to_string(next) + t.name.substr(t.name.find('.', 4));
+      }
+      out.tensors.push_back(std::move(t));
+    }
+    next += layer >= 0 ? 1 : 0;
+  }
+  return out;
+}
+
+TEST(Prune, IsQuantizingTheFileThatWasPrunedBefore) {
+  for (const int n_layer : {8, 32, 40, 81}) {
+    const ModelHeader model = test::model_header({.n_layer = n_layer, .n_head = 8, .n_head_kv = 2});
+    for (const std::vector<int>& pruned :
+         {std::vector{4, 5}, {0}, {0, 1, 2}, {n_layer - 1}, {3, 1, 7}}) {
+      const ModelHeader after = pruned_model(model, pruned);
+      for (const Recipe& recipe : all_recipes()) {
+        const Plan direct = make_plan(model, {.recipe = &recipe, .prune_layers = pruned});
+        const Plan two_steps = make_plan(after, {.recipe = &recipe});
+        ASSERT_EQ(direct.tensors.size(), two_steps.tensors.size());
+        for (std::size_t i = 0; i < direct.tensors.size(); ++i) {
+          const PlannedTensor& a = direct.tensors[i];
+          const PlannedTensor& b = two_steps.tensors[i];
+          EXPECT_EQ(a.name, b.name);
+          EXPECT_EQ(a.format, b.format) << recipe.name << ' ' << a.name;
+          EXPECT_EQ(a.reason, b.reason) << recipe.name << ' ' << a.name;
+          EXPECT_EQ(a.needs_importance, b.needs_importance);
+        }
+        EXPECT_EQ(direct.bytes(), two_steps.bytes());
+      }
+    }
+  }
+}
+
+TEST(Prune, SurvivorsComeFromTheirOwnSource) {
+  const Plan plan =
+      make_plan(test::model_header({}), {.recipe = find_recipe("Q8_0"), .prune_layers = {3, 2, 3}});
+  EXPECT_THAT(plan.pruned_layers, ElementsAre(2, 3));
+  std::vector<std::pair<int, int>> layers;
+  for (const PlannedTensor& t : plan.tensors) {
+    if (t.name.ends_with("attn_v.weight")) {
+      layers.emplace_back(layer_of_tensor(t.name), layer_of_tensor(t.source.name));
+    }
+  }
+  EXPECT_THAT(layers, ElementsAre(std::pair(0, 0), std::pair(1, 1), std::pair(2, 4),
+                                  std::pair(3, 5), std::pair(4, 6), std::pair(5, 7)));
+}
+
+TEST(Prune, RulesMeanTheOriginalNumbersUnlessAskedOtherwise) {
+  PlanRequest request{.recipe = find_recipe("Q4_K_M"), .prune_layers = {0, 1}};
+  request.rules = {parse_type_rule("blk\\.[0-3]\\.attn_v=q8_0", "--tensor-type")};
+  const auto sources_with_q8 = [&] {
+    std::vector<int> layers;
+    for (const PlannedTensor& t : make_plan(test::model_header({}), request).tensors) {
+      if (t.format == Format::Q8_0) layers.push_back(layer_of_tensor(t.source.name));
+    }
+    return layers;
+  };
+  EXPECT_THAT(sources_with_q8(), ElementsAre(2, 3));
+  EXPECT_EQ(make_plan(test::model_header({}), request).rule_reports.at(0).text(),
+            "--tensor-type blk\\.[0-3]\\.attn_v=q8_0: 2 tensors, original layers 2,3 (new 0,1)");
+  request.rules_after_prune = true;
+  EXPECT_THAT(sources_with_q8(), ElementsAre(2, 3, 4, 5));
+  EXPECT_EQ(make_plan(test::model_header({}), request).rule_reports.at(0).text(),
+            "--tensor-type blk\\.[0-3]\\.attn_v=q8_0: 4 tensors, original layers 2-5 (new 0-3)");
+}
+
+TEST(Prune, ARuleForAPrunedLayerOnlyMatchesNothing) {
+  PlanRequest request{.recipe = find_recipe("Q4_K_M"), .prune_layers = {3}};
+  request.rules = {parse_type_rule("blk\\.3\\.=q8_0", "--tensor-type")};
+  EXPECT_TRUE(make_plan(test::model_header({}), request).rule_reports.at(0).without_effect());
+}
+
+TEST(Prune, RefusesWhatCannotBe) {
+  const auto prune = [](std::vector<int> layers) {
+    return make_plan(test::model_header({}),
+                     {.recipe = find_recipe("Q8_0"), .prune_layers = std::move(layers)});
+  };
+  EXPECT_THROW(prune({8}), Error);
+  EXPECT_THROW(prune({-1}), Error);
+  EXPECT_THROW(prune({0, 1, 2, 3, 4, 5, 6, 7}), Error);
+  EXPECT_EQ(prune({0, 1, 2, 3, 4, 5, 6}).tensors.size(), 3u + 8u);
+}
+
+TEST(Prune, RecipesSeeTheHeadsOfTheFirstLayerThatRemains) {
+  ModelHeader model = test::model_header({.n_head = 8, .n_head_kv = 8});
+  model.layer_heads_kv = {8, 2, 2, 2, 2, 2, 2, 2};  // grouped queries from layer 1 on
+  const auto attn_v = [&](std::vector<int> pruned) {
+    const Plan plan =
+        make_plan(model, {.recipe = find_recipe("Q2_K"), .prune_layers = std::move(pruned)});
+    return test::format_in(plan, "blk.5.attn_v.weight");
+  };
+  EXPECT_EQ(attn_v({}), Format::Q3_K);
+  EXPECT_EQ(attn_v({0}), Format::Q4_K);
+  EXPECT_EQ(attn_v({1}), Format::Q3_K);
+}
+
+}  // namespace
+}  // namespace lathe

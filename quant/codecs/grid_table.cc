@@ -25,7 +25,8 @@ struct Storage {
   Storage(const Entry* entries, const int (&values)[kLevels]) noexcept {
     for (int p = 0; p < kPoints; ++p) {
       for (int j = 0; j < kDims; ++j) {
-        points[p * kDims + j] = static_cast<float>(entries[p] >> 8 * j & 255);
+        points[p * kDims + j] =
+            static_cast<float>(static_cast<std::int8_t>(entries[p] >> 8 * j & 255));
       }
     }
     for (int cell = 0; cell < kCells; ++cell) find_neighbours(cell, values);
@@ -57,6 +58,7 @@ struct Storage {
   }
 };
 
+constexpr int kIq1Values[3] = {-1, 0, 1};
 constexpr int kIq2Values[3] = {8, 25, 43};
 constexpr int kIq3sValues[8] = {1, 3, 5, 7, 9, 11, 13, 15};
 constexpr int kIq3xxsValues[8] = {4, 12, 20, 28, 36, 44, 52, 62};
@@ -81,6 +83,11 @@ const GridTable& iq2_xs_table() noexcept {
 }
 const GridTable& iq2_xxs_table() noexcept {
   static const Storage<8, 3, 256> storage(kIq2xxsGrid, kIq2Values);
+  return storage.table;
+}
+
+const GridTable& iq1_table() noexcept {
+  static const Storage<8, 3, 2048> storage(kIq1sGrid, kIq1Values);
   return storage.table;
 }
 

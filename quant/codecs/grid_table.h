@@ -1,8 +1,8 @@
 // Code books of the grid formats as encoders search them: the points as floats, and for every
 // combination of rounded levels the points nearest to it.
 //
-// A group of 4 (iq3) or 8 (iq2) magnitudes is rounded to levels one by one. The combination, its
-// cell, is seldom a point of the code book; the best point for the magnitudes and their weights is
+// A group of 4 (iq3) or 8 (iq2, iq1) numbers is rounded to levels one by one. The combination, its
+// cell, is seldom a point of the code book; the best point for the numbers and their weights is
 // almost always among the few points nearest to the cell.
 #pragma once
 
@@ -23,5 +23,6 @@ const GridTable& iq3_xxs_table() noexcept;
 const GridTable& iq2_s_table() noexcept;
 const GridTable& iq2_xs_table() noexcept;
 const GridTable& iq2_xxs_table() noexcept;
+const GridTable& iq1_table() noexcept;  // IQ1_S and IQ1_M
 
 }  // namespace lathe

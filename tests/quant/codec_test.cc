@@ -29,7 +29,9 @@ constexpr NamedFormat kSearched[] = {
     {Format::Q3_K, "Q3_K"},     {Format::Q4_K, "Q4_K"},       {Format::Q5_K, "Q5_K"},
     {Format::Q6_K, "Q6_K"},     {Format::IQ4_NL, "IQ4_NL"},   {Format::IQ4_XS, "IQ4_XS"},
     {Format::IQ3_S, "IQ3_S"},   {Format::IQ3_XXS, "IQ3_XXS"}, {Format::IQ2_S, "IQ2_S"},
-    {Format::IQ2_XS, "IQ2_XS"}, {Format::IQ2_XXS, "IQ2_XXS"},
+    {Format::IQ2_XS, "IQ2_XS"}, {Format::IQ2_XXS, "IQ2_XXS"}, {Format::IQ1_S, "IQ1_S"},
+    {Format::IQ1_M, "IQ1_M"},   {Format::TQ1_0, "TQ1_0"},     {Format::TQ2_0, "TQ2_0"},
+    {Format::MXFP4, "MXFP4"},
 };
 
 struct Matrix {

@@ -37,6 +37,11 @@ LATHE_ENCODER(iq3_xxs)
 LATHE_ENCODER(iq2_s)
 LATHE_ENCODER(iq2_xs)
 LATHE_ENCODER(iq2_xxs)
+LATHE_ENCODER(iq1_s)
+LATHE_ENCODER(iq1_m)
+LATHE_ENCODER(tq1_0)
+LATHE_ENCODER(tq2_0)
+LATHE_ENCODER(mxfp4)
 #undef LATHE_ENCODER
 
 void fill_encoders(EncoderTable& table) noexcept;

@@ -27,6 +27,11 @@ void fill_encoders(EncoderTable& table) noexcept {
   set(Format::IQ2_S, encode_iq2_s);
   set(Format::IQ2_XS, encode_iq2_xs);
   set(Format::IQ2_XXS, encode_iq2_xxs);
+  set(Format::IQ1_S, encode_iq1_s);
+  set(Format::IQ1_M, encode_iq1_m);
+  set(Format::TQ1_0, encode_tq1_0);
+  set(Format::TQ2_0, encode_tq2_0);
+  set(Format::MXFP4, encode_mxfp4);
 }
 
 }  // namespace lathe::LATHE_CODEC_TIER

@@ -1,4 +1,4 @@
-// The grid formats: what their grids look like, and the packing of bits. The search is in
+// IQ3 and IQ2: what their grids look like, and the packing of bits. The search is in
 // grid_super.h.
 #include <cstring>
 
@@ -10,8 +10,14 @@
 namespace lathe::LATHE_CODEC_TIER {
 namespace {
 
+struct MagnitudeGrid {
+  static constexpr float kOffsets[1] = {0.0f};
+  static constexpr bool kOneOffset = false;
+  static constexpr int kMaxCode = 15;
+};
+
 // Groups of 4 with 8 levels, one code per 32 elements.
-struct Iq3Grid {
+struct Iq3Grid : MagnitudeGrid {
   static constexpr int kDims = 4, kSub = 32, kLevels = 8;
   static constexpr float kDigits[16] = {1, 8, 64, 512, 1, 8, 64, 512, 1, 8, 64, 512, 1, 8, 64, 512};
   // The scales that are tried first: largest magnitude / kMaxPoint * (kFirst - kStep * k).
@@ -20,19 +26,19 @@ struct Iq3Grid {
 };
 
 struct Iq3s : Iq3Grid {
-  static constexpr bool kParity = false;
+  static constexpr GridSigns kSigns = GridSigns::kFree;
   static constexpr float kUnit = 1.0f, kMinPoint = 1.0f, kMaxPoint = 15.0f, kLowest = 0.0f;
   static constexpr float kPerLevel = 0.5f, kFirstLevel = 0.5f;  // points 1, 3, ... 15
 };
 
 struct Iq3xxs : Iq3Grid {
-  static constexpr bool kParity = true;
+  static constexpr GridSigns kSigns = GridSigns::kEven;
   static constexpr float kUnit = 0.25f, kMinPoint = 4.0f, kMaxPoint = 62.0f, kLowest = 0.17f;
   static constexpr float kPerLevel = 0.125f, kFirstLevel = 0.5f;  // points 4, 12, ... 52, 62
 };
 
 // Groups of 8 with 3 levels: points 8, 25, 43.
-struct Iq2Grid {
+struct Iq2Grid : MagnitudeGrid {
   static constexpr int kDims = 8, kLevels = 3;
   static constexpr float kUnit = 0.125f, kMinPoint = 8.0f, kMaxPoint = 43.0f, kLowest = 0.4f;
   static constexpr float kPerLevel = 1.0f / 17.5f, kFirstLevel = 0.45f;
@@ -44,15 +50,15 @@ struct Iq2Grid {
 
 struct Iq2s : Iq2Grid {
   static constexpr int kSub = 16;
-  static constexpr bool kParity = false;
+  static constexpr GridSigns kSigns = GridSigns::kFree;
 };
 struct Iq2xs : Iq2Grid {
   static constexpr int kSub = 16;
-  static constexpr bool kParity = true;
+  static constexpr GridSigns kSigns = GridSigns::kEven;
 };
 struct Iq2xxs : Iq2Grid {
   static constexpr int kSub = 32;
-  static constexpr bool kParity = true;
+  static constexpr GridSigns kSigns = GridSigns::kEven;
 };
 
 // The 7 sign bits that are stored; the eighth follows from parity.

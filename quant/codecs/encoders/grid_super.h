@@ -1,21 +1,29 @@
-// Super-blocks of 256 in a grid format: IQ3_S, IQ3_XXS, IQ2_S, IQ2_XS, IQ2_XXS.
+// Super-blocks of 256 in a grid format: IQ3_S, IQ3_XXS, IQ2_S, IQ2_XS, IQ2_XXS, IQ1_S, IQ1_M.
 //
-//   |value| = d * kUnit * (2 * code_j + 1) * point,   code_j in 0..15 for each sub-block
+//   value = d * kUnit * (2 * code_j + 1) * (point + offset),   code_j in 0..kMaxCode per sub-block
 //
-// A Grid (grid_formats.cc) says how many elements share a point (kDims) and a code (kSub), whether
-// the number of negative values of each 8 must be even (kParity), and how magnitudes round to
-// levels. Each sub-block is searched alone; then several super-scales are tried, with codes chosen
-// by the error that a decoder will see, and each improved by least squares for what was chosen.
+// A Grid (grid_formats.cc, grid_iq1.cc) says how many elements share a point (kDims) and a code
+// (kSub), what becomes of signs (kSigns), which offsets there are (kOffsets) and whether a
+// sub-block has one for all its points (kOneOffset), and how numbers round to levels. Each
+// sub-block is searched alone; then several super-scales are tried, with codes chosen by the error
+// that a decoder will see, and each improved by least squares for what was chosen.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "quant/codecs/encoders/block_scale.h"
 #include "quant/codecs/encoders/search.h"
 #include "quant/codecs/grid_table.h"
 
 namespace lathe::LATHE_CODEC_TIER {
+
+enum class GridSigns {
+  kInPoints,  // points are signed
+  kFree,      // points are magnitudes, a sign for each element
+  kEven,      // the same, but of each 8 elements an even number is negative
+};
 
 template <class Grid>
 class GridSuper {
@@ -27,7 +35,8 @@ class GridSuper {
   HalfScale d;
   std::uint8_t codes[kSubs];
   std::uint16_t indices[256 / kDims];
-  std::uint8_t signs[32];  // bit j: element j of the 8 is negative
+  std::uint8_t signs[32];             // bit j: element j of the 8 is negative
+  std::uint8_t offsets[256 / kDims];  // index of each point's offset
 
   explicit GridSuper(const GridTable& table) noexcept : table_(table) {}
 
@@ -40,14 +49,14 @@ class GridSuper {
       top = scales[j] > top ? scales[j] : top;
     }
     choose_super_scale(scales, top);
-    for (int j = 0; j < kSubs; ++j) {
-      project<true>(j, d.value * Grid::kUnit * step_of(codes[j]));
-    }
+    for (int j = 0; j < kSubs; ++j) keep(j, d.value * Grid::kUnit * step_of(codes[j]));
   }
 
  private:
   static constexpr int kVecs = kSub / 16;
   static constexpr int kGroups = 16 / kDims;  // points of a vector
+  static constexpr int kOffsetCount = sizeof Grid::kOffsets / sizeof Grid::kOffsets[0];
+  static constexpr float kTopCode = static_cast<float>(Grid::kMaxCode), kHuge = 3e38f;
 
   // Sums over a sub-block for its chosen points g. The error at scale s, less the part that no
   // choice changes, is s^2 q - 2 s p.
@@ -66,21 +75,27 @@ class GridSuper {
   static float step_of(int code) noexcept { return static_cast<float>(2 * code + 1); }
 
   void take_signs(const float* x, const float* w) noexcept {
-    for (int i = 0; i < 256; i += 16) {
-      store(m_ + i, abs(load<V16>(x + i)));
-      store(w_ + i, load<V16>(w + i));
-    }
-    for (int t = 0; t < 32; ++t) {
-      unsigned bits = 0;
-      for (int i = 0; i < 8; ++i) bits |= static_cast<unsigned>(x[8 * t + i] < 0.0f) << i;
-      if (Grid::kParity && __builtin_parity(bits)) {
-        const int i = cheapest_flip(t);
-        bits ^= 1u << i;
-        m_[8 * t + i] = -m_[8 * t + i];
-      }
-      signs[t] = static_cast<std::uint8_t>(bits);
+    std::memcpy(m_, x, sizeof m_);
+    std::memcpy(w_, w, sizeof w_);
+    if (Grid::kSigns != GridSigns::kInPoints) {
+      for (int t = 0; t < 32; ++t) split_signs(t);
     }
     for (int i = 0; i < 256; i += 16) store(wm_ + i, load<V16>(w_ + i) * load<V16>(m_ + i));
+  }
+
+  void split_signs(int t) noexcept {
+    float* m = m_ + 8 * t;
+    unsigned bits = 0;
+    for (int i = 0; i < 8; ++i) {
+      bits |= static_cast<unsigned>(m[i] < 0.0f) << i;
+      m[i] = std::fabs(m[i]);
+    }
+    if (Grid::kSigns == GridSigns::kEven && __builtin_parity(bits)) {
+      const int i = cheapest_flip(t);
+      bits ^= 1u << i;
+      m[i] = -m[i];
+    }
+    signs[t] = static_cast<std::uint8_t>(bits);
   }
 
   // The element of the 8 that loses least when it is stored with the wrong sign, and so with the
@@ -103,30 +118,52 @@ class GridSuper {
     return best;
   }
 
-  // The best points for sub-block j at scale s, as sums; kStore keeps their indices.
-  template <bool kStore = false>
-  Fit project(int j, float s) noexcept {
+  // The best points for sub-block j at scale s, as sums.
+  Fit fit(int j, float s) noexcept {
+    if constexpr (!Grid::kOneOffset) return project<false>(j, s, 0, kOffsetCount);
+    const Fit first = project<false>(j, s, 0, 1), second = project<false>(j, s, 1, 2);
+    return second.error(s) < first.error(s) ? second : first;
+  }
+
+  // Keeps their indices and offsets.
+  void keep(int j, float s) noexcept {
+    if constexpr (!Grid::kOneOffset) {
+      project<true>(j, s, 0, kOffsetCount);
+    } else {
+      const bool second = project<false>(j, s, 1, 2).error(s) < project<false>(j, s, 0, 1).error(s);
+      project<true>(j, s, second ? 1 : 0, second ? 2 : 1);
+    }
+  }
+
+  // With offsets [first_offset, last_offset) to choose from.
+  template <bool kStore>
+  Fit project(int j, float s, int first_offset, int last_offset) noexcept {
     V16 p = {}, q = {};
     const float inverse = safe_inverse(s);
     for (int v = 0; v < kVecs; ++v) {
       const int at = j * kSub + 16 * v;
       const V16 m = load<V16>(m_ + at), w = load<V16>(w_ + at), wm = load<V16>(wm_ + at);
       const V16 square = w * splat<V16>(s * s), linear = wm * splat<V16>(2.0f * s);
-      const std::uint16_t* candidates[kGroups];
-      find_candidates(m * splat<V16>(inverse), candidates);
-      V16 best = points_of(candidates, 0), choice = {};
-      V16 least = sum_groups<kDims>((square * best - linear) * best);
-      for (int k = 1; k < kGridNeighbours; ++k) {
-        const V16 g = points_of(candidates, k);
-        const V16 error = sum_groups<kDims>((square * g - linear) * g);
-        const auto better = error < least;
-        least = select(better, error, least);
-        best = select(better, g, best);
-        if (kStore) choice = select(better, splat<V16>(static_cast<float>(k)), choice);
+      V16 best = {}, choice = {}, least = splat<V16>(kHuge);
+      for (int o = first_offset; o < last_offset; ++o) {
+        const V16 offset = splat<V16>(Grid::kOffsets[o]);
+        const std::uint16_t* candidates[kGroups];
+        find_candidates(m * splat<V16>(inverse) - offset, candidates);
+        for (int k = 0; k < kGridNeighbours; ++k) {
+          const V16 g = points_of(candidates, k) + offset;
+          const V16 error = sum_groups<kDims>((square * g - linear) * g);
+          const auto better = error < least;
+          least = select(better, error, least);
+          best = select(better, g, best);
+          if (kStore) {
+            const int index = kGridNeighbours * o + k;
+            choice = select(better, splat<V16>(static_cast<float>(index)), choice);
+          }
+        }
       }
       p += wm * best;
       q += w * best * best;
-      if (kStore) keep_indices(at, choice, candidates);
+      if (kStore) keep_choice(at, m * splat<V16>(inverse), choice);
     }
     return {sum_lanes(p), sum_lanes(q)};
   }
@@ -153,26 +190,31 @@ class GridSuper {
     }
   }
 
-  void keep_indices(int at, V16 choice, const std::uint16_t* const* candidates) noexcept {
+  void keep_choice(int at, V16 v, V16 choice) noexcept {
     float chosen[16];
     store(chosen, choice);
     for (int i = 0; i < kGroups; ++i) {
-      indices[at / kDims + i] = candidates[i][static_cast<int>(chosen[i * kDims])];
+      const int index = static_cast<int>(chosen[i * kDims]);
+      const int o = index / kGridNeighbours;
+      const std::uint16_t* candidates[kGroups];
+      find_candidates(v - splat<V16>(Grid::kOffsets[o]), candidates);
+      indices[at / kDims + i] = candidates[i][index % kGridNeighbours];
+      offsets[at / kDims + i] = static_cast<std::uint8_t>(o);
     }
   }
 
   // The best scale of sub-block j on its own: a coarse walk over roundings, then a fine one.
   float search_scale(int j) noexcept {
-    V16 top16 = load<V16>(m_ + j * kSub);
-    for (int v = 1; v < kVecs; ++v) top16 = max(top16, load<V16>(m_ + j * kSub + 16 * v));
+    V16 top16 = abs(load<V16>(m_ + j * kSub));
+    for (int v = 1; v < kVecs; ++v) top16 = max(top16, abs(load<V16>(m_ + j * kSub + 16 * v)));
     const float top = max_lane(top16) / Grid::kMaxPoint;
     if (top < 1e-20f) return 0.0f;
     float best_scale = top, best_gain = 0.0f;
     const auto consider = [&](float s) noexcept {
-      const Fit fit = project(j, s);
-      if (fit.p > 0.0f && fit.p * fit.p > best_gain * fit.q) {
-        best_scale = fit.p / fit.q;
-        best_gain = best_scale * fit.p;
+      const Fit found = fit(j, s);
+      if (found.p > 0.0f && found.p * found.p > best_gain * found.q) {
+        best_scale = found.p / found.q;
+        best_gain = best_scale * found.p;
       }
     };
     for (int k = 0; k < Grid::kSteps; ++k) {
@@ -191,14 +233,15 @@ class GridSuper {
       for (int j = 0; j < kSubs; ++j) codes[j] = 0;
       return;
     }
-    Trial best = trial(scales, top / 31.0f);
+    const float unit = top / step_of(Grid::kMaxCode);
+    Trial best = trial(scales, unit);
     const auto consider = [&](float super) noexcept {
       const Trial now = trial(scales, super);
       const bool better = now.error < best.error;
       if (better) best = now;
       return better;
     };
-    for (const float steps : {33.0f, 29.0f, 27.0f, 25.0f, 23.0f}) consider(top / steps);
+    for (const float by : {0.94f, 1.07f, 1.15f, 1.24f, 1.35f}) consider(unit * by);
     for (int round = 0; round < 3 && consider(best.solved); ++round) {
     }
     d = best.d;
@@ -214,31 +257,31 @@ class GridSuper {
     float p = 0.0f, q = 0.0f;
     for (int j = 0; j < kSubs; ++j) {
       const float position = 0.5f * (scales[j] * inverse - 1.0f);
-      const int nearest = static_cast<int>(round_clamped(position, 0.0f, 15.0f));
+      const int nearest = static_cast<int>(round_clamped(position, 0.0f, kTopCode));
       const int other = position > static_cast<float>(nearest) ? nearest + 1 : nearest - 1;
-      Fit fit = project(j, unit * step_of(nearest));
-      float error = fit.error(unit * step_of(nearest));
+      Fit best = fit(j, unit * step_of(nearest));
+      float error = best.error(unit * step_of(nearest));
       out.codes[j] = static_cast<std::uint8_t>(nearest);
-      if (other >= 0 && other <= 15) {
-        const Fit second = project(j, unit * step_of(other));
+      if (other >= 0 && other <= Grid::kMaxCode) {
+        const Fit second = fit(j, unit * step_of(other));
         const float second_error = second.error(unit * step_of(other));
         if (second_error < error) {
-          fit = second;
+          best = second;
           error = second_error;
           out.codes[j] = static_cast<std::uint8_t>(other);
         }
       }
       const float step = step_of(out.codes[j]);
       out.error += error;
-      p += step * fit.p;
-      q += step * step * fit.q;
+      p += step * best.p;
+      q += step * step * best.q;
     }
     out.solved = q > 0.0f && p > 0.0f ? p / q : unit;
     return out;
   }
 
   const GridTable& table_;
-  alignas(64) float m_[256], w_[256], wm_[256];  // magnitudes, weights, their product
+  alignas(64) float m_[256], w_[256], wm_[256];  // numbers, weights, their product
 };
 
 }  // namespace lathe::LATHE_CODEC_TIER

@@ -50,6 +50,7 @@ struct PlannedTensor {
 
 struct Plan {
   std::string recipe;
+  std::string origin;  // the plan file it was read from; empty for plans made of options
   std::uint32_t file_type = 0;
   std::vector<int> pruned_layers;      // original numbers, ascending; their tensors are left out
   bool imatrix = false;                // made for quantizing with an importance matrix

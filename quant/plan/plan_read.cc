@@ -188,6 +188,7 @@ PlanFile parse_plan(std::string_view text, const std::string& where) {
   file.architecture = model.at("architecture").text();
   file.n_layer = static_cast<int>(model.at("n_layer").uint(kMaxLayers));
   Plan& plan = file.plan;
+  plan.origin = where;
   plan.recipe = "plan";
   if (const auto recipe = root.find("recipe")) plan.recipe = recipe->text();
   plan.file_type = static_cast<std::uint32_t>(

@@ -7,6 +7,7 @@
 
 #include "quant/codecs/codec.h"
 #include "quant/plan/plan_summary.h"
+#include "quant/plan/prune_metadata.h"
 #include "quant/quantize.h"
 #include "runtime/gguf/gguf_file.h"
 
@@ -73,6 +74,7 @@ Metadata quantized_metadata(const QuantizeJob& job) {
   out.set("general.quantization_version", Value::u32(kQuantizationVersion));
   out.set("general.file_type", Value::u32(job.plan.file_type));
   if (job.imatrix != nullptr) add_imatrix_keys(*job.imatrix, out);
+  prune_metadata(job.plan.pruned_layers, out);
   apply_overrides(job.plan.overrides, out);
   return out;
 }

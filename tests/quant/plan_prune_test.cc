@@ -4,10 +4,15 @@
 
 #include <algorithm>
 
+#include "kernels/tiers.h"
 #include "quant/plan/layer_list.h"
 #include "quant/plan/plan.h"
+#include "quant/plan/prune_metadata.h"
+#include "quant/quantize.h"
 #include "runtime/base/error.h"
+#include "runtime/gguf/gguf_file.h"
 #include "tests/support/plan_models.h"
+#include "tests/support/temp_dir.h"
 
 namespace lathe {
 namespace {
@@ -163,6 +168,79 @@ TEST(Prune, RecipesSeeTheHeadsOfTheFirstLayerThatRemains) {
   EXPECT_EQ(attn_v({}), Format::Q3_K);
   EXPECT_EQ(attn_v({0}), Format::Q4_K);
   EXPECT_EQ(attn_v({1}), Format::Q3_K);
+}
+
+Metadata metadata_of_four_layers() {
+  Metadata m("m");
+  m.set("general.architecture", Value::text("any"));
+  m.set("any.block_count", Value::u16(4));
+  m.set("any.embedding_length", Value::u32(4));
+  const std::vector<std::uint32_t> heads = {8, 7, 6, 5};
+  m.set("any.attention.head_count", Value::array<std::uint32_t>(heads));
+  const std::byte flags[] = {std::byte{1}, std::byte{0}, std::byte{1}, std::byte{1}};
+  m.set("any.attention.sliding_window_pattern", Value::raw_array(ValueType::kBool, flags));
+  StringList names;
+  for (const char* name : {"a", "b", "c", "d"}) names.push_back(name);
+  m.set("any.layer_types", Value::strings(names));
+  const std::vector<std::int32_t> sections = {16, 24, 24, 0};
+  m.set("any.rope.dimension_sections", Value::array<std::int32_t>(sections));
+  m.set("other.of_four", Value::array<std::uint32_t>(heads));
+  m.set("any.of_two", Value::array<std::uint32_t>(std::span(heads).first(2)));
+  return m;
+}
+
+TEST(PruneMetadata, SlicesWhatIsPerLayerAndNothingElse) {
+  Metadata m = metadata_of_four_layers();
+  prune_metadata(std::vector{0, 2}, m);
+  EXPECT_EQ(m.uint("any.block_count"), 2u);
+  EXPECT_EQ(m.find("any.block_count")->type(), ValueType::kU16);
+  EXPECT_EQ(m.uint("any.embedding_length"), 4u);
+  EXPECT_THAT(*m.u32_array("any.attention.head_count"), ElementsAre(7u, 5u));
+  EXPECT_THAT(*m.uint_list("any.attention.sliding_window_pattern"), ElementsAre(0u, 1u));
+  const StringList& types = *m.string_array("any.layer_types");
+  ASSERT_EQ(types.size(), 2u);
+  EXPECT_EQ(types[0], "b");
+  EXPECT_EQ(types[1], "d");
+  EXPECT_EQ(m.i32_array("any.rope.dimension_sections")->size(), 4u);
+  EXPECT_EQ(m.u32_array("other.of_four")->size(), 4u);
+  EXPECT_EQ(m.u32_array("any.of_two")->size(), 2u);
+}
+
+TEST(PruneMetadata, NothingToDo) {
+  Metadata m = metadata_of_four_layers();
+  prune_metadata({}, m);
+  EXPECT_EQ(m.uint("any.block_count"), 4u);
+  m.erase("any.block_count");
+  prune_metadata(std::vector{0}, m);
+  EXPECT_FALSE(m.has("any.block_count"));
+  EXPECT_EQ(m.u32_array("any.attention.head_count")->size(), 4u);
+}
+
+// The defect that other programs had for a year: survivors with the bytes of their neighbours.
+TEST(Prune, EverySurvivorOfTheFileEqualsItsSource) {
+  const GgufFile source = GgufFile::open(LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf");
+  const Plan plan =
+      make_plan(read_model_header(source), {.recipe = find_recipe("F16"), .prune_layers = {2, 3}});
+  const TempDir dir;
+  KernelTable kernels;
+  ASSERT_TRUE(select_kernels("", &kernels));
+  ThreadPool pool({.n_threads = 2, .pin = false});
+  quantize({source, plan, nullptr, dir.file("pruned.gguf")}, kernels, pool);
+  const GgufFile pruned = GgufFile::open(dir.file("pruned.gguf"));
+  EXPECT_EQ(pruned.metadata().uint("llama.block_count"), 6u);
+  int n_compared = 0;
+  for (const TensorInfo& t : pruned.tensors()) {
+    static constexpr int kOriginal[] = {0, 1, 4, 5, 6, 7};
+    const int layer = layer_of_tensor(t.name);
+    std::string name = t.name;
+    if (layer >= 0) {
+      ASSERT_LT(layer, 6);
+      name = "blk." + std::to_string(kOriginal[layer]) + t.name.substr(5);
+    }
+    EXPECT_TRUE(std::ranges::equal(pruned.data(t), source.data(source.require(name)))) << t.name;
+    ++n_compared;
+  }
+  EXPECT_EQ(n_compared, 2 + 6 * 9);
 }
 
 }  // namespace

@@ -38,7 +38,6 @@ constexpr Traits traits_of(Format format) noexcept {
     case Format::BF16:
       return {kMaxBf16, false};
     case Format::F16:
-    case Format::Q8_0:
       return {kMaxHalf, false};
     default:
       return {};

@@ -1,6 +1,6 @@
 // Coders: the levels that a scaled element can take, as the encoders see them.
 //
-//   level(v)       the nearest level, four at a time
+//   level(v)       the nearest level, lane by lane
 //   codes(v, out)  the stored numbers of those levels
 //   search(x, w)   the best scale for a sub-block on its own
 #pragma once
@@ -16,9 +16,9 @@ template <int kHalf>
 struct EvenLevels {
   static constexpr float kLow = static_cast<float>(-kHalf), kHigh = static_cast<float>(kHalf - 1);
 
-  static V4 level(V4 v) noexcept { return round_clamped(v, kLow, kHigh); }
-  static void codes(V4 v, std::uint8_t* out) noexcept {
-    store_bytes(out, level(v) - splat<V4>(kLow));
+  static V16 level(V16 v) noexcept { return round_clamped(v, kLow, kHigh); }
+  static void codes(V16 v, std::uint8_t* out) noexcept {
+    store_bytes(out, level(v) - splat<V16>(kLow));
   }
   template <int kSize>
   static float search(const float* x, const float* w) noexcept {
@@ -32,18 +32,19 @@ struct Iq4Levels {
   static constexpr float kLevels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                         1,    13,   25,  38,  53,  69,  89,  113};
 
-  static V4 level(V4 v) noexcept {
-    V4 sum = splat<V4>(kLevels[0]);
+  static V16 level(V16 v) noexcept {
+    V16 sum = splat<V16>(kLevels[0]);
     for (int i = 0; i < 15; ++i) {
-      const V4 step = splat<V4>(kLevels[i + 1] - kLevels[i]);
-      sum += v >= splat<V4>(0.5f * (kLevels[i] + kLevels[i + 1])) ? step : V4{};
+      const V16 step = splat<V16>(kLevels[i + 1] - kLevels[i]);
+      sum += select(v >= splat<V16>(0.5f * (kLevels[i] + kLevels[i + 1])), step, V16{});
     }
     return sum;
   }
-  static void codes(V4 v, std::uint8_t* out) noexcept {
-    V4 sum = {};
+  static void codes(V16 v, std::uint8_t* out) noexcept {
+    V16 sum = {};
     for (int i = 0; i < 15; ++i) {
-      sum += v >= splat<V4>(0.5f * (kLevels[i] + kLevels[i + 1])) ? splat<V4>(1.0f) : V4{};
+      const auto above = v >= splat<V16>(0.5f * (kLevels[i] + kLevels[i + 1]));
+      sum += select(above, splat<V16>(1.0f), V16{});
     }
     store_bytes(out, sum);
   }
@@ -61,11 +62,11 @@ float Iq4Levels::search(const float* x, const float* w) noexcept {
   const float inverse_top = 1.0f / top;
   float best_scale = 0.0f, best_gain = 0.0f;
   const auto consider = [&](float inverse) noexcept {
-    V4 p = {}, q = {};
-    for (int i = 0; i < kSize; i += 4) {
-      const V4 v = load<V4>(x + i);
-      const V4 l = level(v * splat<V4>(inverse));
-      const V4 wl = load<V4>(w + i) * l;
+    V16 p = {}, q = {};
+    for (int i = 0; i < kSize; i += 16) {
+      const V16 v = load<V16>(x + i);
+      const V16 l = level(v * splat<V16>(inverse));
+      const V16 wl = load<V16>(w + i) * l;
       p += wl * v;
       q += wl * l;
     }

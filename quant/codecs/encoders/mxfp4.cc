@@ -59,7 +59,8 @@ void encode_mxfp4(const float* x, std::size_t n_cols, const float* importance,
     const float* v = x + b * kSize;
     const float top = std::fabs(signed_max<kSize>(v));
     const float sigma2 = sum_of_squares<kSize>(v) / static_cast<float>(kSize);
-    element_weights(v, importance == nullptr ? nullptr : importance + b * kSize, kSize, sigma2, w);
+    element_weights(v, importance == nullptr ? nullptr : importance + b * kSize, kSize, sigma2,
+                    Protection::kStrong, w);
     int e = 0;
     if (top > 0.0f) {
       const int middle = exponent_of(top);

@@ -9,10 +9,15 @@
 
 #include <cmath>
 #include <cstddef>
+#include <type_traits>
 
 #include "quant/codecs/encoders/vec.h"
 
 namespace lathe::LATHE_CODEC_TIER {
+
+// The widest register whose lanes divide kSize.
+template <int kSize>
+using VecOf = std::conditional_t<kSize % 16 == 0, V16, std::conditional_t<kSize % 8 == 0, V8, V4>>;
 
 // 0 where the quotient would be meaningless or could overflow.
 static inline float safe_inverse(float v) noexcept {
@@ -22,26 +27,29 @@ static inline float safe_inverse(float v) noexcept {
 // The element of largest magnitude, with its sign; the first one on ties.
 template <int kSize>
 static inline float signed_max(const float* x) noexcept {
-  V4 top4 = abs(load<V4>(x));
-  for (int i = 4; i < kSize; i += 4) top4 = max(top4, abs(load<V4>(x + i)));
-  const float top = max_lane(top4);
+  using V = VecOf<kSize>;
+  V top = abs(load<V>(x));
+  for (int i = kLanes<V>; i < kSize; i += kLanes<V>) top = max(top, abs(load<V>(x + i)));
+  const float magnitude = max_lane(top);
   for (int i = 0; i < kSize; ++i) {
-    if (std::fabs(x[i]) == top) return x[i];
+    if (std::fabs(x[i]) == magnitude) return x[i];
   }
-  return top;
+  return magnitude;
 }
 
 template <int kSize>
 static inline float sum_of(const float* x) noexcept {
-  V4 sum = {};
-  for (int i = 0; i < kSize; i += 4) sum += load<V4>(x + i);
+  using V = VecOf<kSize>;
+  V sum = {};
+  for (int i = 0; i < kSize; i += kLanes<V>) sum += load<V>(x + i);
   return sum_lanes(sum);
 }
 
 template <int kSize>
 static inline float sum_of_squares(const float* x) noexcept {
-  V4 sum = {};
-  for (int i = 0; i < kSize; i += 4) sum += load<V4>(x + i) * load<V4>(x + i);
+  using V = VecOf<kSize>;
+  V sum = {};
+  for (int i = 0; i < kSize; i += kLanes<V>) sum += load<V>(x + i) * load<V>(x + i);
   return sum_lanes(sum);
 }
 
@@ -49,18 +57,24 @@ static inline float sum_of_squares(const float* x) noexcept {
 // magnitude. Candidates map the largest element near -n_max and near n_max - 1.
 template <int kSize>
 static inline float search_symmetric(const float* x, const float* w, int n_max) noexcept {
+  using V = VecOf<kSize>;
+  constexpr int kVecs = kSize / kLanes<V>;
   const float top = signed_max<kSize>(x);
   if (std::fabs(top) < 1e-15f) return 0.0f;
   const float lo = static_cast<float>(-n_max), hi = static_cast<float>(n_max - 1);
-  V4 wx[kSize / 4];
-  for (int i = 0; i < kSize / 4; ++i) wx[i] = load<V4>(w + 4 * i) * load<V4>(x + 4 * i);
+  V xs[kVecs], ws[kVecs];
+  for (int i = 0; i < kVecs; ++i) {
+    xs[i] = load<V>(x + kLanes<V> * i);
+    ws[i] = load<V>(w + kLanes<V> * i);
+  }
   float best_scale = 0.0f, best_gain = 0.0f;  // gain = P^2 / Q
   const auto consider = [&](float inverse) noexcept {
-    V4 p = {}, q = {};
-    for (int i = 0; i < kSize / 4; ++i) {
-      const V4 l = round_clamped(splat<V4>(inverse) * load<V4>(x + 4 * i), lo, hi);
-      p += wx[i] * l;
-      q += load<V4>(w + 4 * i) * l * l;
+    V p = {}, q = {};
+    for (int i = 0; i < kVecs; ++i) {
+      const V l = round_clamped(splat<V>(inverse) * xs[i], lo, hi);
+      const V wl = ws[i] * l;
+      p += wl * xs[i];
+      q += wl * l;
     }
     const float wxl = sum_lanes(p), wll = sum_lanes(q);
     if (wll > 0.0f && wxl * wxl > best_gain * wll) {
@@ -96,33 +110,35 @@ struct RoundingGrid {
 template <int kSize>
 static inline ScaleMin search_scale_min(const float* x, const float* w, int n_max,
                                         const RoundingGrid& grid) noexcept {
-  constexpr int kVecs = kSize / 4;
-  V4 low4 = load<V4>(x), high4 = low4, sw4 = {}, sx4 = {};
-  V4 wx[kVecs];
+  constexpr int kVecs = kSize / 16;
+  V16 xs[kVecs], ws[kVecs], wx[kVecs];
+  V16 low16 = load<V16>(x), high16 = low16, sw16 = {}, sx16 = {};
   for (int i = 0; i < kVecs; ++i) {
-    const V4 v = load<V4>(x + 4 * i), u = load<V4>(w + 4 * i);
-    low4 = min(low4, v);
-    high4 = max(high4, v);
-    wx[i] = u * v;
-    sw4 += u;
-    sx4 += wx[i];
+    xs[i] = load<V16>(x + 16 * i);
+    ws[i] = load<V16>(w + 16 * i);
+    wx[i] = ws[i] * xs[i];
+    low16 = min(low16, xs[i]);
+    high16 = max(high16, xs[i]);
+    sw16 += ws[i];
+    sx16 += wx[i];
   }
-  const float low = min_lane(low4) > 0.0f ? 0.0f : min_lane(low4), high = max_lane(high4);
+  const float lowest = min_lane(low16), high = max_lane(high16);
+  const float low = lowest > 0.0f ? 0.0f : lowest;
   if (high <= low) return {0.0f, -low};
-  const float sw = sum_lanes(sw4), sx = sum_lanes(sx4), top = static_cast<float>(n_max);
+  const float sw = sum_lanes(sw16), sx = sum_lanes(sx16), top = static_cast<float>(n_max);
 
   float best_scale = (high - low) / top, best_min = low, best_gain = -1.0f;
   const auto consider = [&](float steps) noexcept {
-    const V4 inverse = splat<V4>(steps * safe_inverse(high - best_min)), min = splat<V4>(best_min);
-    V4 sl4 = {}, sll4 = {}, sxl4 = {};
+    const V16 inverse = splat<V16>(steps * safe_inverse(high - best_min));
+    V16 sl16 = {}, sll16 = {}, sxl16 = {};
     for (int i = 0; i < kVecs; ++i) {
-      const V4 l = round_clamped(inverse * (load<V4>(x + 4 * i) - min), 0.0f, top);
-      const V4 wl = load<V4>(w + 4 * i) * l;
-      sl4 += wl;
-      sll4 += wl * l;
-      sxl4 += wx[i] * l;
+      const V16 l = round_clamped(inverse * (xs[i] - splat<V16>(best_min)), 0.0f, top);
+      const V16 wl = ws[i] * l;
+      sl16 += wl;
+      sll16 += wl * l;
+      sxl16 += wx[i] * l;
     }
-    const float sl = sum_lanes(sl4), sll = sum_lanes(sll4), sxl = sum_lanes(sxl4);
+    const float sl = sum_lanes(sl16), sll = sum_lanes(sll16), sxl = sum_lanes(sxl16);
     const float determinant = sw * sll - sl * sl;
     if (!(determinant > 1e-4f * (sw * sll))) return;  // codes are (nearly) all equal
     float scale = (sw * sxl - sx * sl) / determinant;

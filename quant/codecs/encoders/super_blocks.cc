@@ -64,31 +64,34 @@ void encode_q2_k(const float* x, std::size_t n_cols, const float* importance,
 
 void encode_q4_k(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
-  for_super_blocks<BlockQ4_K>(x, n_cols, importance, 2.0f, blocks, [](auto* v, auto* w, auto* out) {
-    SuperMin<8, 15, 63> s;
-    s.encode(v, w, kFineGrid);
-    out->d = s.d.bits;
-    out->dmin = s.dmin.bits;
-    pack_scales_6bit(s.scales, s.mins, out->scales);
-    pack_nibble_pairs(s.codes, out->qs);
-  });
+  for_super_blocks<BlockQ4_K, Protection::kMild>(x, n_cols, importance, 2.0f, blocks,
+                                                 [](auto* v, auto* w, auto* out) {
+                                                   SuperMin<8, 15, 63> s;
+                                                   s.encode(v, w, kFineGrid);
+                                                   out->d = s.d.bits;
+                                                   out->dmin = s.dmin.bits;
+                                                   pack_scales_6bit(s.scales, s.mins, out->scales);
+                                                   pack_nibble_pairs(s.codes, out->qs);
+                                                 });
 }
 
 void encode_q5_k(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
-  for_super_blocks<BlockQ5_K>(x, n_cols, importance, 2.0f, blocks, [](auto* v, auto* w, auto* out) {
-    SuperMin<8, 31, 63> s;
-    s.encode(v, w, kFineGrid);
-    out->d = s.d.bits;
-    out->dmin = s.dmin.bits;
-    pack_scales_6bit(s.scales, s.mins, out->scales);
-    for (int c = 0; c < 32; ++c) {
-      unsigned byte = 0;
-      for (int j = 0; j < 8; ++j) byte |= (s.codes[32 * j + c] >> 4 & 1u) << j;
-      out->qh[c] = static_cast<std::uint8_t>(byte);
-    }
-    pack_nibble_pairs(s.codes, out->qs);
-  });
+  for_super_blocks<BlockQ5_K, Protection::kMild>(x, n_cols, importance, 2.0f, blocks,
+                                                 [](auto* v, auto* w, auto* out) {
+                                                   SuperMin<8, 31, 63> s;
+                                                   s.encode(v, w, kFineGrid);
+                                                   out->d = s.d.bits;
+                                                   out->dmin = s.dmin.bits;
+                                                   pack_scales_6bit(s.scales, s.mins, out->scales);
+                                                   for (int c = 0; c < 32; ++c) {
+                                                     unsigned byte = 0;
+                                                     for (int j = 0; j < 8; ++j)
+                                                       byte |= (s.codes[32 * j + c] >> 4 & 1u) << j;
+                                                     out->qh[c] = static_cast<std::uint8_t>(byte);
+                                                   }
+                                                   pack_nibble_pairs(s.codes, out->qs);
+                                                 });
 }
 
 void encode_q3_k(const float* x, std::size_t n_cols, const float* importance,
@@ -114,24 +117,25 @@ void encode_q3_k(const float* x, std::size_t n_cols, const float* importance,
 
 void encode_q6_k(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
-  for_super_blocks<BlockQ6_K>(x, n_cols, importance, 1.0f, blocks, [](auto* v, auto* w, auto* out) {
-    SuperScale<EvenLevels<32>, 16, 128> s;
-    s.encode(v, w);
-    for (int h = 0; h < 2; ++h) {
-      const std::uint8_t* codes = s.codes + 128 * h;
-      for (int c = 0; c < 32; ++c) {
-        out->ql[64 * h + c] =
-            static_cast<std::uint8_t>((codes[c] & 15) | (codes[c + 64] & 15) << 4);
-        out->ql[64 * h + 32 + c] =
-            static_cast<std::uint8_t>((codes[c + 32] & 15) | (codes[c + 96] & 15) << 4);
-        out->qh[32 * h + c] =
-            static_cast<std::uint8_t>(codes[c] >> 4 | codes[c + 32] >> 4 << 2 |
-                                      codes[c + 64] >> 4 << 4 | codes[c + 96] >> 4 << 6);
-      }
-    }
-    std::memcpy(out->scales, s.scales, sizeof out->scales);
-    out->d = s.d.bits;
-  });
+  for_super_blocks<BlockQ6_K, Protection::kMild>(
+      x, n_cols, importance, 1.0f, blocks, [](auto* v, auto* w, auto* out) {
+        SuperScale<EvenLevels<32>, 16, 128> s;
+        s.encode(v, w);
+        for (int h = 0; h < 2; ++h) {
+          const std::uint8_t* codes = s.codes + 128 * h;
+          for (int c = 0; c < 32; ++c) {
+            out->ql[64 * h + c] =
+                static_cast<std::uint8_t>((codes[c] & 15) | (codes[c + 64] & 15) << 4);
+            out->ql[64 * h + 32 + c] =
+                static_cast<std::uint8_t>((codes[c + 32] & 15) | (codes[c + 96] & 15) << 4);
+            out->qh[32 * h + c] =
+                static_cast<std::uint8_t>(codes[c] >> 4 | codes[c + 32] >> 4 << 2 |
+                                          codes[c + 64] >> 4 << 4 | codes[c + 96] >> 4 << 6);
+          }
+        }
+        std::memcpy(out->scales, s.scales, sizeof out->scales);
+        out->d = s.d.bits;
+      });
 }
 
 void encode_iq4_xs(const float* x, std::size_t n_cols, const float* importance,

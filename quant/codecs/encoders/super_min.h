@@ -4,8 +4,8 @@
 //   [0, kMaxScale]
 //
 // Each sub-block is searched alone; then d, dmin (least squares over the whole super-block) and the
-// integer scales (their neighbours) are improved in turns, with codes always chosen for the values
-// that a decoder will see.
+// integers (all pairs around the ideal ones) are improved in turns, with codes always chosen for
+// the values that a decoder will see.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,6 @@ template <int kSubs, int kMaxCode, int kMaxScale>
 class SuperMin {
  public:
   static constexpr int kSize = 256 / kSubs;
-  static constexpr int kRounds = 1;
 
   HalfScale d, dmin;
   std::uint8_t scales[kSubs], mins[kSubs];
@@ -45,7 +44,7 @@ class SuperMin {
   }
 
  private:
-  static constexpr int kVecs = kSize / 4;
+  static constexpr int kRounds = 3, kReach = 2;
 
   void initialise(const RoundingGrid& grid) noexcept {
     float s[kSubs], m[kSubs], sw[kSubs];
@@ -69,9 +68,9 @@ class SuperMin {
     return static_cast<std::uint8_t>(round_clamped(v, 0.0f, static_cast<float>(kMaxScale)));
   }
 
-  V4 codes4(int j, int i, float inverse, float min) const noexcept {
-    return round_clamped((load<V4>(x_ + j * kSize + 4 * i) + splat<V4>(min)) * splat<V4>(inverse),
-                         0.0f, static_cast<float>(kMaxCode));
+  V16 codes_at(int i, float inverse, float min) const noexcept {
+    return round_clamped((load<V16>(x_ + i) + splat<V16>(min)) * splat<V16>(inverse), 0.0f,
+                         static_cast<float>(kMaxCode));
   }
 
   // Weighted squared error of sub-block j with these integers and the best codes for them.
@@ -79,32 +78,31 @@ class SuperMin {
     const float scale = d.value * static_cast<float>(scale_code);
     const float min = dmin.value * static_cast<float>(min_code);
     const float inverse = safe_inverse(scale);
-    V4 sum = {};
-    for (int i = 0; i < kVecs; ++i) {
-      const V4 e = splat<V4>(scale) * codes4(j, i, inverse, min) - splat<V4>(min) -
-                   load<V4>(x_ + j * kSize + 4 * i);
-      sum += load<V4>(w_ + j * kSize + 4 * i) * (e * e);
+    V16 sum = {};
+    for (int i = j * kSize; i < (j + 1) * kSize; i += 16) {
+      const V16 e =
+          splat<V16>(scale) * codes_at(i, inverse, min) - (load<V16>(x_ + i) + splat<V16>(min));
+      sum += load<V16>(w_ + i) * (e * e);
     }
     return sum_lanes(sum);
   }
 
-  // Moves each sub-block's integers to better neighbours; the total error.
+  // Moves each sub-block's integers to the best pair around them; the total error.
   double improve_scales() noexcept {
     double total = 0.0;
     for (int j = 0; j < kSubs; ++j) {
-      float best = error_of(j, scales[j], mins[j]);
-      const auto consider = [&](int s, int m) noexcept {
-        if (s < 0 || m < 0 || s > kMaxScale || m > kMaxScale) return false;
-        const float error = error_of(j, s, m);
-        if (!(error < best)) return false;
-        best = error;
-        scales[j] = static_cast<std::uint8_t>(s);
-        mins[j] = static_cast<std::uint8_t>(m);
-        return true;
-      };
-      const int s = scales[j], m = mins[j];
-      if (!consider(s, m + 1)) consider(s, m - 1);
-      if (!consider(s + 1, mins[j])) consider(s - 1, mins[j]);
+      const int scale = scales[j], min = mins[j];
+      float best = error_of(j, scale, min);
+      for (int s = scale - kReach; s <= scale + kReach; ++s) {
+        for (int m = min - kReach; m <= min + kReach; ++m) {
+          if (s < 0 || m < 0 || s > kMaxScale || m > kMaxScale) continue;
+          const float error = error_of(j, s, m);
+          if (!(error < best)) continue;
+          best = error;
+          scales[j] = static_cast<std::uint8_t>(s);
+          mins[j] = static_cast<std::uint8_t>(m);
+        }
+      }
       total += best;
     }
     return total;
@@ -116,22 +114,22 @@ class SuperMin {
     for (int j = 0; j < kSubs; ++j) {
       const float min = dmin.value * static_cast<float>(mins[j]);
       const float inverse = safe_inverse(d.value * static_cast<float>(scales[j]));
-      V4 sw4 = {}, sx4 = {}, sl4 = {}, sll4 = {}, sxl4 = {};
-      for (int i = 0; i < kVecs; ++i) {
-        const V4 l = codes4(j, i, inverse, min);
-        const V4 w = load<V4>(w_ + j * kSize + 4 * i), v = load<V4>(x_ + j * kSize + 4 * i);
-        sw4 += w;
-        sx4 += w * v;
-        sl4 += w * l;
-        sll4 += w * l * l;
-        sxl4 += w * v * l;
+      V16 sw = {}, sx = {}, sl = {}, sll = {}, sxl = {};
+      for (int i = j * kSize; i < (j + 1) * kSize; i += 16) {
+        const V16 l = codes_at(i, inverse, min);
+        const V16 w = load<V16>(w_ + i), v = load<V16>(x_ + i);
+        sw += w;
+        sx += w * v;
+        sl += w * l;
+        sll += w * l * l;
+        sxl += w * v * l;
       }
       const double s = scales[j], m = mins[j];
-      aa += s * s * sum_lanes(sll4);
-      ab += s * m * sum_lanes(sl4);
-      bb += m * m * sum_lanes(sw4);
-      ax += s * sum_lanes(sxl4);
-      bx += m * sum_lanes(sx4);
+      aa += s * s * sum_lanes(sll);
+      ab += s * m * sum_lanes(sl);
+      bb += m * m * sum_lanes(sw);
+      ax += s * sum_lanes(sxl);
+      bx += m * sum_lanes(sx);
     }
     const double determinant = aa * bb - ab * ab;
     double new_d = 0.0, new_min = 0.0;
@@ -154,8 +152,8 @@ class SuperMin {
     for (int j = 0; j < kSubs; ++j) {
       const float min = dmin.value * static_cast<float>(mins[j]);
       const float inverse = safe_inverse(d.value * static_cast<float>(scales[j]));
-      for (int i = 0; i < kVecs; ++i) {
-        store_bytes(codes + j * kSize + 4 * i, codes4(j, i, inverse, min));
+      for (int i = j * kSize; i < (j + 1) * kSize; i += 16) {
+        store_bytes(codes + i, codes_at(i, inverse, min));
       }
     }
   }

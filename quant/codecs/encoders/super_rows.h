@@ -13,7 +13,7 @@ inline constexpr int kSuper = 256;
 
 // Calls encode(x, w, block) for each super-block of the row. `sigma_factor` scales the mean square
 // of the super-block that protects small elements from being ignored (weights.h).
-template <class Block, class Encode>
+template <class Block, Protection kProtection = Protection::kStrong, class Encode>
 void for_super_blocks(const float* x, std::size_t n_cols, const float* importance,
                       float sigma_factor, std::uint8_t* blocks, Encode encode) noexcept {
   auto* out = reinterpret_cast<Block*>(blocks);
@@ -22,7 +22,7 @@ void for_super_blocks(const float* x, std::size_t n_cols, const float* importanc
     const float* v = x + b * kSuper;
     const float sigma2 = sigma_factor * sum_of_squares<kSuper>(v) / static_cast<float>(kSuper);
     element_weights(v, importance == nullptr ? nullptr : importance + b * kSuper, kSuper, sigma2,
-                    w);
+                    kProtection, w);
     encode(v, w, &out[b]);
   }
 }

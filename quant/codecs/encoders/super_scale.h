@@ -2,8 +2,10 @@
 //
 //   value = (d * scale_j) * level,   scale_j in [-kHalfScale, kHalfScale - 1]
 //
-// A Coder (quant/codecs/encoders/levels.h) says which levels there are. The method is that of
-// super_min.h.
+// A Coder (quant/codecs/encoders/levels.h) says which levels there are. Each sub-block is searched
+// alone. Then d (least squares over the super-block) and the integer scales are improved in turns:
+// the error of so few elements varies by a fifth from one integer to the next, so all integers
+// around the ideal one are tried, with the values that a decoder will see.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +19,12 @@ template <class Coder, int kSubs, int kHalfScale>
 class SuperScale {
  public:
   static constexpr int kSize = 256 / kSubs;
-  static constexpr int kRounds = 1;
 
   HalfScale d;
   std::int8_t scales[kSubs];
   std::uint8_t codes[256];  // of the Coder
 
+  // x, w: [256]; w positive except where x and its neighbourhood are zero.
   void encode(const float* x, const float* w) noexcept {
     x_ = x;
     w_ = w;
@@ -42,10 +44,10 @@ class SuperScale {
   }
 
  private:
-  static constexpr int kVecs = kSize / 4;
+  static constexpr int kRounds = 3, kMinReach = 2, kMaxReach = 8, kReachDivisor = 14;
 
   void initialise() noexcept {
-    alignas(16) float s[kSubs], sw[kSubs];
+    alignas(64) float s[kSubs], sw[kSubs];
     for (int j = 0; j < kSubs; ++j) {
       s[j] = Coder::template search<kSize>(x_ + j * kSize, w_ + j * kSize);
       sw[j] = sum_of<kSize>(w_ + j * kSize);
@@ -58,54 +60,56 @@ class SuperScale {
     }
   }
 
-  V4 level4(int j, int i, float inverse) const noexcept {
-    return Coder::level(load<V4>(x_ + j * kSize + 4 * i) * splat<V4>(inverse));
+  V16 level_at(int i, float inverse) const noexcept {
+    return Coder::level(load<V16>(x_ + i) * splat<V16>(inverse));
   }
 
   float error_of(int j, int scale_code) const noexcept {
     const float scale = d.value * static_cast<float>(scale_code);
     const float inverse = safe_inverse(scale);
-    V4 sum = {};
-    for (int i = 0; i < kVecs; ++i) {
-      const V4 e = splat<V4>(scale) * level4(j, i, inverse) - load<V4>(x_ + j * kSize + 4 * i);
-      sum += load<V4>(w_ + j * kSize + 4 * i) * (e * e);
+    V16 sum = {};
+    for (int i = j * kSize; i < (j + 1) * kSize; i += 16) {
+      const V16 e = splat<V16>(scale) * level_at(i, inverse) - load<V16>(x_ + i);
+      sum += load<V16>(w_ + i) * (e * e);
     }
     return sum_lanes(sum);
   }
 
+  // Moves each scale to the best integer around it; the total error.
   double improve_scales() noexcept {
     double total = 0.0;
     for (int j = 0; j < kSubs; ++j) {
-      float best = error_of(j, scales[j]);
-      const auto consider = [&](int s) noexcept {
-        if (s < -kHalfScale || s >= kHalfScale) return false;
+      const int middle = scales[j];
+      const int wide = (middle < 0 ? -middle : middle) / kReachDivisor + 1;
+      const int reach = wide < kMinReach ? kMinReach : wide > kMaxReach ? kMaxReach : wide;
+      float best = error_of(j, middle);
+      for (int s = middle - reach; s <= middle + reach; ++s) {
+        if (s == middle || s < -kHalfScale || s >= kHalfScale) continue;
         const float error = error_of(j, s);
-        if (!(error < best)) return false;
+        if (!(error < best)) continue;
         best = error;
         scales[j] = static_cast<std::int8_t>(s);
-        return true;
-      };
-      const int s = scales[j];
-      if (!consider(s + 1)) consider(s - 1);
+      }
       total += best;
     }
     return total;
   }
 
+  // Least squares for d, given all integers. False when there is nothing to solve.
   bool solve_super_scale() noexcept {
     double p = 0.0, q = 0.0;
     for (int j = 0; j < kSubs; ++j) {
       const float inverse = safe_inverse(d.value * static_cast<float>(scales[j]));
-      V4 sll4 = {}, sxl4 = {};
-      for (int i = 0; i < kVecs; ++i) {
-        const V4 l = level4(j, i, inverse);
-        const V4 wl = load<V4>(w_ + j * kSize + 4 * i) * l;
-        sll4 += wl * l;
-        sxl4 += wl * load<V4>(x_ + j * kSize + 4 * i);
+      V16 sll = {}, sxl = {};
+      for (int i = j * kSize; i < (j + 1) * kSize; i += 16) {
+        const V16 l = level_at(i, inverse);
+        const V16 wl = load<V16>(w_ + i) * l;
+        sll += wl * l;
+        sxl += wl * load<V16>(x_ + i);
       }
       const double s = scales[j];
-      p += s * sum_lanes(sxl4);
-      q += s * s * sum_lanes(sll4);
+      p += s * sum_lanes(sxl);
+      q += s * s * sum_lanes(sll);
     }
     if (!(q > 0.0) || !(p != 0.0)) return false;
     d = half_scale(static_cast<float>(p / q));
@@ -115,8 +119,8 @@ class SuperScale {
   void store_codes() noexcept {
     for (int j = 0; j < kSubs; ++j) {
       const float inverse = safe_inverse(d.value * static_cast<float>(scales[j]));
-      for (int i = j * kSize; i < (j + 1) * kSize; i += 4) {
-        Coder::codes(load<V4>(x_ + i) * splat<V4>(inverse), codes + i);
+      for (int i = j * kSize; i < (j + 1) * kSize; i += 16) {
+        Coder::codes(load<V16>(x_ + i) * splat<V16>(inverse), codes + i);
       }
     }
   }

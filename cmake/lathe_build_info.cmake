@@ -1,4 +1,4 @@
-# lathe_build_info(FILE): defines LATHE_BUILD_COMMIT and LATHE_BUILD_NUMBER for that one source file.
+# lathe_build_info(FILE): defines LATHE_VERSION, LATHE_BUILD_COMMIT and LATHE_BUILD_NUMBER for that one source file.
 # Looked up again when the repository's log of HEAD has changed.
 function(lathe_git output fallback)
   execute_process(COMMAND git ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
@@ -17,5 +17,5 @@ function(lathe_build_info file)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${log})
   endif()
   set_source_files_properties(${file} PROPERTIES COMPILE_DEFINITIONS
-    "LATHE_BUILD_COMMIT=\"${commit}\";LATHE_BUILD_NUMBER=${number}")
+    "LATHE_VERSION=\"${PROJECT_VERSION}\";LATHE_BUILD_COMMIT=\"${commit}\";LATHE_BUILD_NUMBER=${number}")
 endfunction()

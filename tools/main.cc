@@ -10,6 +10,7 @@
 
 #include "runtime/base/error.h"
 #include "tools/command.h"
+#include "tools/build_info.h"
 #include "tools/commands.h"
 
 namespace lathe {
@@ -36,7 +37,7 @@ int run(int argc, char** argv) {
   CLI::App app{"lathe runs, measures and quantizes GGUF models on CPUs", "lathe"};
   ToolContext context;
   if (const char* isa = std::getenv("LATHE_ISA")) context.isa = isa;
-  app.set_version_flag("--version", "lathe " LATHE_VERSION);
+  app.set_version_flag("--version", std::string("lathe ") + build_version());
   app.add_option("--isa", context.isa, "Force an instruction-set tier (see `lathe cpu`)")
       ->type_name("TIER");
   app.require_subcommand(1);

@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "quant/imatrix/imatrix.h"
+#include "quant/pipeline/quantize.h"
 #include "quant/plan/plan.h"
-#include "quant/quantize.h"
 #include "runtime/gguf/gguf_file.h"
+#include "tools/build_info.h"
 #include "tools/command.h"
 
 namespace lathe {
@@ -40,7 +41,10 @@ struct PlannedModel {
   Plan plan;
 
   QuantizeJob job(std::string out_path, bool allow_requantize) const {
-    return {source, plan, imatrix ? &*imatrix : nullptr, std::move(out_path), allow_requantize};
+    QuantizeJob out{source, plan, imatrix ? &*imatrix : nullptr, std::move(out_path),
+                    allow_requantize};
+    out.lathe_version = build_version();
+    return out;
   }
 };
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "quant/pipeline/provenance.h"
 #include "quant/plan/layer_list.h"
 #include "quant/plan/plan_file.h"
 #include "quant/plan/plan_summary.h"

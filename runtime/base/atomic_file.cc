@@ -34,14 +34,15 @@ void sync_directory(const std::string& path) noexcept {
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".part") {
+AtomicFile::AtomicFile(std::string path, Start start)
+    : path_(std::move(path)), temporary_(path_ + ".part") {
   fd_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (fd_ < 0) fail("cannot create", errno);
   if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(std::exchange(fd_, -1));
     throw failed(path_ + ": another process is writing " + temporary_);
   }
-  if (::ftruncate(fd_, 0) != 0) {
+  if (start == Start::kEmpty && ::ftruncate(fd_, 0) != 0) {
     const int error = errno;
     ::close(std::exchange(fd_, -1));
     fail("cannot empty", error);
@@ -53,12 +54,13 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)),
       fd_(std::exchange(other.fd_, -1)),
+      keep_temporary_(other.keep_temporary_),
       position_(other.position_),
       buffer_(std::move(other.buffer_)) {}
 
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
-  ::unlink(temporary_.c_str());
+  if (!keep_temporary_) ::unlink(temporary_.c_str());
   ::close(fd_);
 }
 
@@ -79,6 +81,14 @@ void AtomicFile::write_zeros(std::uint64_t n) {
     write({kZeros, static_cast<std::size_t>(piece)});
     n -= piece;
   }
+}
+
+void AtomicFile::truncate_to(std::uint64_t position) {
+  flush();
+  const auto end = static_cast<off_t>(position);
+  if (::ftruncate(fd_, end) != 0) fail("cannot cut", errno);
+  if (::lseek(fd_, end, SEEK_SET) != end) fail("cannot seek", errno);
+  position_ = position;
 }
 
 void AtomicFile::commit() {

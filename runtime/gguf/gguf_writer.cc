@@ -87,8 +87,8 @@ std::vector<std::uint8_t> gguf_header_bytes(const Metadata& metadata,
   return out.take();
 }
 
-GgufWriter::GgufWriter(std::string path, Metadata metadata)
-    : file_(std::move(path)), metadata_(std::move(metadata)) {}
+GgufWriter::GgufWriter(std::string path, Metadata metadata, AtomicFile::Start start)
+    : file_(std::move(path), start), metadata_(std::move(metadata)) {}
 
 void GgufWriter::add_tensor(std::string name, Format format, std::span<const std::uint64_t> dims) {
   const auto refuse = [&](std::string_view why) {
@@ -129,6 +129,12 @@ void GgufWriter::begin() {
   }
   begun_ = true;
   file_.write(header);
+}
+
+void GgufWriter::skip_tensors(std::size_t n) {
+  if (n > tensors_.size()) throw failed(file_.path() + ": more tensors are there than planned");
+  file_.truncate_to(n < tensors_.size() ? tensors_[n].offset : total_bytes_);
+  current_ = n;
 }
 
 void GgufWriter::write(std::span<const std::uint8_t> bytes) {

@@ -32,8 +32,10 @@ std::vector<std::uint8_t> gguf_header_bytes(const Metadata& metadata,
 
 class GgufWriter {
  public:
-  // Creates the temporary file. Error (kFailed) when that is not possible.
-  GgufWriter(std::string path, Metadata metadata);
+  // Creates the temporary file, or goes on with the one that an interrupted run left. Error
+  // (kFailed) when that is not possible.
+  GgufWriter(std::string path, Metadata metadata,
+             AtomicFile::Start start = AtomicFile::Start::kEmpty);
 
   // Before begin(). Error (kFailed) for a name or shape that readers would refuse.
   void add_tensor(std::string name, Format format, std::span<const std::uint64_t> dims);
@@ -48,6 +50,10 @@ class GgufWriter {
   // The next bytes of the current tensor; padding and the step to the next one are automatic. A
   // call must not reach beyond the current tensor. Error (kFailed) then, and when the disk is full.
   void write(std::span<const std::uint8_t> bytes);
+  // After begin() of a continued file: the data of the first n tensors are there already.
+  void skip_tensors(std::size_t n);
+  // The file as it is so far, which may be continued later (runtime/base/atomic_file.h).
+  AtomicFile& file() noexcept { return file_; }
   // Error (kFailed) when data is missing. The file is on the disk under its name afterwards.
   void finish();
 

@@ -13,7 +13,7 @@
 #include "quant/eval/divergence.h"
 #include "quant/eval/perplexity.h"
 #include "quant/imatrix/collect.h"
-#include "quant/quantize.h"
+#include "quant/pipeline/quantize.h"
 #include "runtime/base/error.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/support/golden.h"

@@ -10,7 +10,8 @@
 
 #include "kernels/tiers.h"
 #include "quant/plan/plan_summary.h"
-#include "quant/quantize.h"
+#include "quant/pipeline/provenance.h"
+#include "quant/pipeline/quantize.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/plan_models.h"

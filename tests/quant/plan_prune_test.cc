@@ -8,7 +8,7 @@
 #include "quant/plan/layer_list.h"
 #include "quant/plan/plan.h"
 #include "quant/plan/prune_metadata.h"
-#include "quant/quantize.h"
+#include "quant/pipeline/quantize.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/plan_models.h"

@@ -1,5 +1,5 @@
 // The pipeline on the packaged model: what is written, what is refused, what remains when it stops.
-#include "quant/quantize.h"
+#include "quant/pipeline/quantize.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -155,7 +155,11 @@ TEST_F(Quantize, KeysAndTensorsStandInTheOrderOfOtherPrograms) {
   }
   for (const char* key : {"general.quantization_version", "general.file_type",
                           "quantize.imatrix.file", "quantize.imatrix.dataset",
-                          "quantize.imatrix.entries_count", "quantize.imatrix.chunks_count"}) {
+                          "quantize.imatrix.entries_count", "quantize.imatrix.chunks_count",
+                          "lathe.version", "lathe.quantize.encoder_version",
+                          "lathe.quantize.recipe", "lathe.quantize.plan_sha256",
+                          "lathe.quantize.source", "lathe.quantize.source_header_sha256",
+                          "lathe.quantize.imatrix_datasets"}) {
     want.push_back(key);
   }
   EXPECT_EQ(keys, want);
@@ -189,7 +193,7 @@ TEST_F(Quantize, MatchesTheTypesAndSizeOfThePeersFile) {
   }
 }
 
-TEST_F(Quantize, StoppingLeavesNothingAndKeepsAnOlderFile) {
+TEST_F(Quantize, StoppingLeavesNoModelAndKeepsAnOlderFile) {
   const Plan plan = make_plan(read_model_header(source_), {.recipe = find_recipe("Q4_K_M")});
   ThreadPool pool({.n_threads = 2, .pin = false});
   int n_calls = 0;
@@ -200,12 +204,16 @@ TEST_F(Quantize, StoppingLeavesNothingAndKeepsAnOlderFile) {
   };
   EXPECT_THAT(message_of([&] { quantize(job, kernels_, pool); }, ErrorKind::kFailed),
               testing::HasSubstr("stopped"));
-  EXPECT_EQ(n_files(), 0u);
+  EXPECT_FALSE(fs::exists(out("q")));
+  EXPECT_GT(resumable_tensors(out("q")), 0u);
   run("F16", out("q"));
+  EXPECT_EQ(n_files(), 1u) << "what was left is gone";
   const std::vector<char> older = test::read_bytes(out("q"));
   n_calls = 0;
   EXPECT_THROW(quantize(job, kernels_, pool), Error);
   EXPECT_EQ(test::read_bytes(out("q")), older);
+  n_calls = 1000;  // stops before anything is finished
+  EXPECT_THROW(quantize(job, kernels_, pool), Error);
   EXPECT_EQ(n_files(), 1u);
 }
 

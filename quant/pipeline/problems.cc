@@ -1,4 +1,4 @@
-// What is checked before the work: the plan against what can be done, and the metadata.
+// What is checked before the work: the plan against what can be done.
 #include <fmt/format.h>
 
 #include <string>
@@ -6,16 +6,12 @@
 #include <vector>
 
 #include "quant/codecs/codec.h"
+#include "quant/pipeline/quantize.h"
 #include "quant/plan/plan_summary.h"
-#include "quant/plan/prune_metadata.h"
-#include "quant/quantize.h"
 #include "runtime/gguf/gguf_file.h"
 
 namespace lathe {
 namespace {
-
-constexpr std::uint32_t kQuantizationVersion = 2;
-constexpr std::size_t kMaxProvenanceBytes = 127;  // other programs keep 128 with the end
 
 bool is_float(Format format) noexcept { return format_info(format).group == 0; }
 
@@ -38,19 +34,6 @@ std::string problem_with(const QuantizeJob& job, const PlannedTensor& t) {
   return {};
 }
 
-void add_imatrix_keys(const Imatrix& imatrix, Metadata& out) {
-  out.set("quantize.imatrix.file", Value::text(imatrix.origin.substr(0, kMaxProvenanceBytes)));
-  if (!imatrix.datasets.empty()) {
-    out.set("quantize.imatrix.dataset",
-            Value::text(imatrix.datasets.front().substr(0, kMaxProvenanceBytes)));
-  }
-  out.set("quantize.imatrix.entries_count",
-          Value::u32(static_cast<std::uint32_t>(imatrix.entries.size())));
-  if (imatrix.chunk_count > 0) {
-    out.set("quantize.imatrix.chunks_count", Value::u32(imatrix.chunk_count));
-  }
-}
-
 }  // namespace
 
 std::vector<std::string> plan_problems(const QuantizeJob& job) {
@@ -63,20 +46,6 @@ std::vector<std::string> plan_problems(const QuantizeJob& job) {
     if (!problem.empty()) problems.push_back(std::move(problem));
   }
   return problems;
-}
-
-Metadata quantized_metadata(const QuantizeJob& job) {
-  Metadata out = job.source.metadata();
-  for (const char* key : {"general.quantization_version", "general.file_type", "split.no",
-                          "split.count", "split.tensors.count"}) {
-    out.erase(key);
-  }
-  out.set("general.quantization_version", Value::u32(kQuantizationVersion));
-  out.set("general.file_type", Value::u32(job.plan.file_type));
-  if (job.imatrix != nullptr) add_imatrix_keys(*job.imatrix, out);
-  prune_metadata(job.plan.pruned_layers, out);
-  apply_overrides(job.plan.overrides, out);
-  return out;
 }
 
 }  // namespace lathe

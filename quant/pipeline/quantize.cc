@@ -1,0 +1,243 @@
+#include "quant/pipeline/quantize.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "quant/pipeline/journal.h"
+#include "quant/pipeline/output_set.h"
+#include "quant/pipeline/provenance.h"
+#include "quant/pipeline/reuse.h"
+#include "quant/pipeline/tensor_encoder.h"
+#include "quant/pipeline/verify.h"
+#include "runtime/base/digest.h"
+#include "runtime/base/error.h"
+#include "runtime/base/mapped_file.h"
+#include "runtime/gguf/gguf_file.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kChunkElements = 8U << 20;  // decoded and encoded between two writes
+constexpr std::uint64_t kCopyBytes = 16U << 20;
+constexpr std::uint64_t kDiskReserve = 1U << 20;
+
+void refuse_same_file(const std::string& out_path, const std::string& in_path, const char* what) {
+  std::error_code ignored;
+  if (fs::equivalent(in_path, out_path, ignored)) {
+    throw usage_error(fmt::format("{}: the output is the {} that is read", out_path, what));
+  }
+}
+
+void check_paths(const QuantizeJob& job, const std::vector<std::string>& out_paths) {
+  for (const std::string& out : out_paths) {
+    for (const MappedFile& file : job.source.files()) refuse_same_file(out, file.path(), "model");
+    if (job.imatrix != nullptr) refuse_same_file(out, job.imatrix->origin, "importance matrix");
+    if (job.reuse == nullptr) continue;
+    for (const MappedFile& file : job.reuse->files()) {
+      refuse_same_file(out, file.path(), "older output");
+    }
+  }
+}
+
+void check_disk_space(const std::string& out_path, std::uint64_t need) {
+  fs::path folder = fs::path(out_path).parent_path();
+  if (folder.empty()) folder = ".";
+  std::error_code error;
+  const fs::space_info space = fs::space(folder, error);
+  if (error || space.available >= need + kDiskReserve) return;
+  throw failed(fmt::format("{}: {:.1f} MB are needed, {:.1f} MB are free on that disk", out_path,
+                           static_cast<double>(need) / 1e6,
+                           static_cast<double>(space.available) / 1e6));
+}
+
+// One run of the pipeline: buffers and counters.
+class Pipeline {
+ public:
+  Pipeline(const QuantizeJob& job, const Shards& shards, const KernelTable& kernels,
+           ThreadPool& pool)
+      : job_(job), encoder_(job, kernels, pool), reusable_(job) {
+    for (const auto& shard : shards) order_.insert(order_.end(), shard.begin(), shard.end());
+    progress_.elements_total = job.plan.n_elements();
+    journal_contents_.job = job_fingerprint(job);
+    if (job.reuse != nullptr && !reusable_.obstacle().empty()) {
+      result_.warnings.push_back(reusable_.obstacle());
+    }
+  }
+
+  QuantizeResult run(const Shards& shards) {
+    const JournalContents left = job_.resume ? journal_to_resume() : JournalContents{};
+    OutputSet out(job_, shards,
+                  job_.resume ? AtomicFile::Start::kContinue : AtomicFile::Start::kEmpty);
+    if (job_.resume) resume(out, left);
+    check_disk_space(job_.out_path, out.total_bytes() - resumed_bytes_);
+    JournalWriter journal(job_.out_path, journal_contents_);
+    try {
+      for (std::size_t i = result_.n_resumed; i < order_.size(); ++i) run_tensor(i, out, journal);
+    } catch (...) {
+      // What was stopped can go on; what failed would fail again.
+      const bool keep = progress_.n_tensors_done > 0 && (stopped_ || job_.resume);
+      out.keep_temporary(keep);
+      journal.keep(keep);
+      throw;
+    }
+    out.finish();
+    result_.file_bytes = out.total_bytes();
+    return std::move(result_);
+  }
+
+ private:
+  JournalContents journal_to_resume() const {
+    JournalContents left = read_journal(job_.out_path);
+    if (left.job.empty()) {
+      throw usage_error(fmt::format("{}: nothing to resume, there is no {}", job_.out_path,
+                                    journal_path(job_.out_path)));
+    }
+    if (left.job != journal_contents_.job) {
+      throw usage_error(fmt::format(
+          "{}: the interrupted run was another one (model, plan, importance matrix or version "
+          "differ); without --resume it starts afresh",
+          job_.out_path));
+    }
+    return left;
+  }
+
+  // Takes over the finished tensors whose bytes are what the journal says.
+  void resume(OutputSet& out, const JournalContents& left) {
+    out.keep_temporary(true);
+    std::size_t n = 0;
+    while (n < std::min(left.tensors.size(), order_.size()) && is_there(out, n, left.tensors[n])) {
+      const PlannedTensor& t = job_.plan.tensors[order_[n]];
+      journal_contents_.tensors.push_back(left.tensors[n]);
+      progress_.elements_done += t.source.n_elements();
+      resumed_bytes_ += t.n_bytes;
+      ++n;
+    }
+    out.skip_tensors(n);
+    progress_.n_tensors_done = n;
+    result_.n_resumed = n;
+  }
+
+  bool is_there(const OutputSet& out, std::size_t i, const FinishedTensor& finished) const {
+    if (finished.name != job_.plan.tensors[order_[i]].name) return false;
+    const OutputSet::Place place = out.place_of(i);
+    const MappedFile file(place.temporary_path);
+    const auto bytes = file.bytes();
+    if (place.offset > bytes.size() || place.n_bytes > bytes.size() - place.offset) return false;
+    return sha256_hex(bytes.subspan(place.offset, place.n_bytes)) == finished.sha256;
+  }
+
+  void run_tensor(std::size_t i, OutputSet& out, JournalWriter& journal) {
+    const PlannedTensor& tensor = job_.plan.tensors[order_[i]];
+    progress_.tensor = &tensor;
+    report(0);
+    Sha256 digest;
+    const auto write = [&](std::span<const std::uint8_t> bytes) {
+      digest.update(bytes);
+      out.write(bytes);
+    };
+    if (tensor.copied()) {
+      copy(job_.source.data(tensor.source), tensor, write);
+      ++result_.n_copied;
+    } else if (const auto old = reusable_.find(tensor, encoder_)) {
+      copy(*old, tensor, write);
+      ++result_.n_reused;
+    } else {
+      encode(tensor, write);
+      ++result_.n_encoded;
+    }
+    drop_source(tensor.source);
+    out.end_tensor();
+    journal.add({tensor.name, digest.hex()});
+    ++progress_.n_tensors_done;
+  }
+
+  void report(std::uint64_t n_elements) {
+    progress_.elements_done += n_elements;
+    if (!job_.progress || job_.progress(progress_)) return;
+    stopped_ = true;
+    throw failed(job_.out_path + ": stopped");
+  }
+
+  template <class Write>
+  void copy(std::span<const std::uint8_t> bytes, const PlannedTensor& tensor, Write write) {
+    while (!bytes.empty()) {
+      const auto piece = bytes.first(std::min<std::size_t>(bytes.size(), kCopyBytes));
+      write(piece);
+      bytes = bytes.subspan(piece.size());
+    }
+    report(tensor.source.n_elements());
+  }
+
+  template <class Write>
+  void encode(const PlannedTensor& tensor, Write write) {
+    const TensorInfo& source = tensor.source;
+    const std::uint64_t rows_per_mat = source.dims[1];
+    const std::uint64_t n_mat = source.dims[2] * source.dims[3];
+    const std::uint64_t chunk_rows = std::max<std::uint64_t>(1, kChunkElements / source.cols());
+    for (std::uint64_t mat = 0; mat < n_mat; ++mat) {
+      std::string warning;
+      const std::vector<float> importance = importance_for(job_, tensor, mat, &warning);
+      if (!warning.empty() && mat == 0) result_.warnings.push_back(std::move(warning));
+      for (std::uint64_t row = 0; row < rows_per_mat; row += chunk_rows) {
+        const std::uint64_t n = std::min(chunk_rows, rows_per_mat - row);
+        write(encoder_.encode(tensor, mat * rows_per_mat + row, n, importance));
+        report(n * source.cols());
+      }
+    }
+  }
+
+  // Its pages are not needed again before the end.
+  void drop_source(const TensorInfo& source) const {
+    if (job_.source.files().empty()) return;
+    job_.source.files()[source.file_index].advise_dont_need(source.offset, source.n_bytes);
+  }
+
+  const QuantizeJob& job_;
+  std::vector<std::size_t> order_;  // tensors of the plan in writing order
+  TensorEncoder encoder_;
+  ReusableTensors reusable_;
+  QuantizeProgress progress_;
+  QuantizeResult result_;
+  JournalContents journal_contents_;
+  std::uint64_t resumed_bytes_ = 0;
+  bool stopped_ = false;
+};
+
+void remove_files(const std::vector<std::string>& paths) {
+  std::error_code ignored;
+  for (const std::string& path : paths) fs::remove(path, ignored);
+}
+
+}  // namespace
+
+std::size_t resumable_tensors(const std::string& out_path) {
+  return read_journal(out_path).tensors.size();
+}
+
+QuantizeResult quantize(const QuantizeJob& job, const KernelTable& kernels, ThreadPool& pool) {
+  const std::vector<std::string> problems = plan_problems(job);
+  if (!problems.empty()) {
+    throw usage_error(problems.size() == 1
+                          ? problems.front()
+                          : fmt::format("{} (and {} more)", problems.front(), problems.size() - 1));
+  }
+  const Shards shards = split_tensors(job);
+  const std::vector<std::string> paths = output_paths(job.out_path, shards.size());
+  check_paths(job, paths);
+  QuantizeResult result = Pipeline(job, shards, kernels, pool).run(shards);
+  result.paths = paths;
+  try {
+    result.errors = verify_quantized(job, paths.front(), kernels, pool);
+  } catch (...) {
+    remove_files(paths);
+    throw;
+  }
+  return result;
+}
+
+}  // namespace lathe

@@ -1,0 +1,38 @@
+// Rows of one tensor of a job, from the source's format to the planned one, by all threads.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "quant/codecs/codec.h"
+#include "quant/pipeline/quantize.h"
+
+namespace lathe {
+
+// The importance of the columns of matrix `mat` of a tensor, prepared for encoders (codec.h); empty
+// when there is none to use. `warning`, where given, gets the reason if there should have been one.
+std::vector<float> importance_for(const QuantizeJob& job, const PlannedTensor& tensor,
+                                  std::uint64_t mat, std::string* warning = nullptr);
+
+class TensorEncoder {
+ public:
+  TensorEncoder(const QuantizeJob& job, const KernelTable& kernels, ThreadPool& pool) noexcept
+      : job_(job), kernels_(kernels), pool_(pool) {}
+
+  // Rows [first, first + n) of the tensor, which all belong to one matrix with this importance.
+  // Valid until the next call. Error (kBadInput) naming the tensor and the row that cannot be
+  // encoded.
+  std::span<const std::uint8_t> encode(const PlannedTensor& tensor, std::uint64_t first,
+                                       std::uint64_t n, std::span<const float> importance);
+
+ private:
+  const QuantizeJob& job_;
+  const KernelTable& kernels_;
+  ThreadPool& pool_;
+  std::vector<float> decoded_;  // one group of rows per thread
+  std::vector<std::uint8_t> encoded_;
+};
+
+}  // namespace lathe

@@ -1,0 +1,329 @@
+// What the pipeline does beyond one plain run: interruptions, older outputs, several files, a full
+// disk, provenance.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+
+#include "kernels/tiers.h"
+#include "quant/pipeline/journal.h"
+#include "quant/pipeline/provenance.h"
+#include "quant/pipeline/quantize.h"
+#include "runtime/base/error.h"
+#include "runtime/gguf/gguf_file.h"
+#include "tests/support/golden.h"
+#include "tests/support/temp_dir.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
+
+std::string message_of(const std::function<void()>& f, ErrorKind kind) {
+  try {
+    f();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), kind) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "no error";
+  return {};
+}
+
+class Pipeline : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(select_kernels("", &kernels_)); }
+
+  Plan plan(const char* recipe, PlanRequest request = {}) const {
+    request.recipe = find_recipe(recipe);
+    return make_plan(read_model_header(source_), request);
+  }
+  QuantizeResult run(const QuantizeJob& job) {
+    ThreadPool pool({.n_threads = 2, .pin = false});
+    return quantize(job, kernels_, pool);
+  }
+  // Stops after this many calls of the progress.
+  void run_and_stop(QuantizeJob job, int n_calls) {
+    job.progress = [&](const QuantizeProgress&) { return --n_calls > 0; };
+    EXPECT_THAT(message_of([&] { run(job); }, ErrorKind::kFailed), testing::HasSubstr("stopped"));
+  }
+  std::string out(const std::string& name) const { return dir_.file(name); }
+  std::size_t n_files() const {
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(dir_.path()), fs::directory_iterator{}));
+  }
+
+  // The finished files, by name.
+  std::vector<std::string> output_files() const {
+    std::vector<std::string> files;
+    for (const auto& entry : fs::directory_iterator(dir_.path())) {
+      if (entry.path().extension() == ".gguf") files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+
+  TempDir dir_;
+  GgufFile source_ = GgufFile::open(kModel);
+  KernelTable kernels_;
+};
+
+// ---- resume
+
+TEST_F(Pipeline, AResumedRunGivesTheBytesOfAnUninterruptedOne) {
+  const Plan p = plan("Q4_K_M");
+  run({source_, p, nullptr, out("whole")});
+  for (const int n_calls : {12, 60, 140}) {
+    QuantizeJob job{source_, p, nullptr, out("q")};
+    run_and_stop(job, n_calls);
+    EXPECT_FALSE(fs::exists(out("q")));
+    const std::size_t left = resumable_tensors(out("q"));
+    ASSERT_GT(left, 0u);
+    job.resume = true;
+    const QuantizeResult result = run(job);
+    EXPECT_EQ(result.n_resumed, left);
+    EXPECT_EQ(test::read_bytes(out("q")), test::read_bytes(out("whole")));
+    EXPECT_EQ(n_files(), 2u) << "no temporary file and no journal remains";
+    fs::remove(out("q"));
+  }
+}
+
+TEST_F(Pipeline, ResumingTrustsNoByteThatIsNotWhatTheJournalSays) {
+  const Plan p = plan("Q4_K_M");
+  run({source_, p, nullptr, out("whole")});
+  const std::vector<char> whole = test::read_bytes(out("whole"));
+  QuantizeJob job{source_, p, nullptr, out("q")};
+  const auto damage = [&](const std::function<void(const std::string&)>& how) {
+    job.resume = false;
+    run_and_stop(job, 100);
+    const std::size_t left = resumable_tensors(out("q"));
+    how(out("q.part"));
+    job.resume = true;
+    const QuantizeResult result = run(job);
+    EXPECT_LT(result.n_resumed, left);
+    EXPECT_EQ(test::read_bytes(out("q")), whole);
+  };
+  damage([](const std::string& part) { fs::resize_file(part, fs::file_size(part) / 2); });
+  damage([](const std::string& part) { fs::remove(part); });
+  damage([](const std::string& part) {
+    std::FILE* file = std::fopen(part.c_str(), "r+b");
+    std::fseek(file, static_cast<long>(fs::file_size(part)) - 4000, SEEK_SET);
+    std::fputc('x', file);
+    std::fputc('y', file);
+    std::fclose(file);
+  });
+}
+
+TEST_F(Pipeline, AKilledRunCanBeResumed) {
+  const Plan p = plan("Q8_0");
+  run({source_, p, nullptr, out("whole")});
+  QuantizeJob job{source_, p, nullptr, out("q")};
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {  // dies in the middle, without any destructor
+    int n_calls = 0;
+    job.progress = [&](const QuantizeProgress&) {
+      if (++n_calls == 60) ::raise(SIGKILL);
+      return true;
+    };
+    ThreadPool pool({.n_threads = 1, .pin = false});
+    quantize(job, kernels_, pool);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_FALSE(fs::exists(out("q")));
+  job.resume = true;
+  EXPECT_GT(run(job).n_resumed, 10u);
+  EXPECT_EQ(test::read_bytes(out("q")), test::read_bytes(out("whole")));
+}
+
+TEST_F(Pipeline, AnotherJobIsNotResumed) {
+  const Plan one = plan("Q4_K_M"), other = plan("Q5_K_M");
+  run_and_stop({source_, one, nullptr, out("q")}, 60);
+  QuantizeJob job{source_, other, nullptr, out("q")};
+  job.resume = true;
+  EXPECT_THAT(message_of([&] { run(job); }, ErrorKind::kUsage),
+              testing::HasSubstr("was another one"));
+  EXPECT_GT(resumable_tensors(out("q")), 0u) << "nothing is lost";
+  job.out_path = out("never");
+  EXPECT_THAT(message_of([&] { run(job); }, ErrorKind::kUsage),
+              testing::HasSubstr("nothing to resume"));
+}
+
+// ---- reuse
+
+TEST_F(Pipeline, ReuseEncodesOnlyWhatChanged) {
+  const Plan before = plan("Q4_K_M");
+  const Plan after =
+      plan("Q4_K_M", {.rules = {parse_type_rule("blk.2.attn_k=q6_k", "--tensor-type"),
+                                parse_type_rule("blk.5.ffn_up=q5_k", "--tensor-type")}});
+  run({source_, before, nullptr, out("old")});
+  run({source_, after, nullptr, out("fresh")});
+  const GgufFile old = GgufFile::open(out("old"));
+  QuantizeJob job{source_, after, nullptr, out("new")};
+  job.reuse = &old;
+  const QuantizeResult result = run(job);
+  EXPECT_EQ(result.n_encoded, 2u);
+  EXPECT_GT(result.n_reused, 50u);
+  EXPECT_EQ(test::read_bytes(out("new")), test::read_bytes(out("fresh")));
+}
+
+TEST_F(Pipeline, ReuseFindsLayersThatPruningRenumbered) {
+  const Plan before = plan("Q8_0"), after = plan("Q8_0", {.prune_layers = {2, 3}});
+  run({source_, before, nullptr, out("old")});
+  run({source_, after, nullptr, out("fresh")});
+  const GgufFile old = GgufFile::open(out("old"));
+  QuantizeJob job{source_, after, nullptr, out("new")};
+  job.reuse = &old;
+  EXPECT_EQ(run(job).n_encoded, 0u);
+  EXPECT_EQ(test::read_bytes(out("new")), test::read_bytes(out("fresh")));
+}
+
+TEST_F(Pipeline, ReuseTakesNothingFromOtherWeightsOrOfUnknownOrigin) {
+  const GgufFile olmo = GgufFile::open(LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf");
+  const Plan p = plan("Q8_0");
+  const Plan olmo_plan = make_plan(read_model_header(olmo), {.recipe = find_recipe("Q8_0")});
+  run({olmo, olmo_plan, nullptr, out("olmo")});
+  QuantizeJob unnamed{source_, p, nullptr, out("unnamed")};
+  unnamed.provenance = false;
+  run(unnamed);
+  for (const char* name : {"olmo", "unnamed"}) {
+    const GgufFile old = GgufFile::open(out(name));
+    QuantizeJob job{source_, p, nullptr, out("q")};
+    job.reuse = &old;
+    EXPECT_EQ(run(job).n_reused, 0u) << name;
+  }
+}
+
+// ---- several files
+
+TEST_F(Pipeline, SplitOutputHoldsTheSameTensors) {
+  const Plan p = plan("Q4_K_M");
+  run({source_, p, nullptr, out("one.gguf")});
+  const GgufFile one = GgufFile::open(out("one.gguf"));
+  QuantizeJob job{source_, p, nullptr, out("many.gguf")};
+  job.split.max_bytes = 1000000;
+  const QuantizeResult result = run(job);
+  ASSERT_GE(result.paths.size(), 3u);
+  EXPECT_TRUE(result.paths[0].ends_with("many-00001-of-0000" + std::to_string(result.paths.size()) +
+                                        ".gguf"));
+  const GgufFile many = GgufFile::open(result.paths[0]);
+  EXPECT_EQ(many.files().size(), result.paths.size());
+  ASSERT_EQ(many.tensors().size(), one.tensors().size());
+  for (const TensorInfo& t : one.tensors()) {
+    const TensorInfo& other = many.require(t.name);
+    const auto a = one.data(t), b = many.data(other);
+    EXPECT_EQ(other.format, t.format);
+    EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end())) << t.name;
+  }
+  EXPECT_FALSE(fs::exists(out("many.gguf")));
+
+  // From there, file by file, to another format.
+  const Plan again = make_plan(read_model_header(many), {.recipe = find_recipe("Q8_0")});
+  QuantizeJob keep{many, again, nullptr, out("kept.gguf")};
+  keep.allow_requantize = true;
+  keep.split.like_source = true;
+  const QuantizeResult kept = run(keep);
+  EXPECT_EQ(kept.paths.size(), result.paths.size());
+  const GgufFile kept_file = GgufFile::open(kept.paths[0]);
+  for (const TensorInfo& t : many.tensors()) {
+    EXPECT_EQ(kept_file.require(t.name).file_index, t.file_index) << t.name;
+  }
+}
+
+TEST_F(Pipeline, AStoppedSplitLeavesNoFileOfItsNameAndCanBeResumed) {
+  const Plan p = plan("Q4_K_M");
+  QuantizeJob job{source_, p, nullptr, out("q.gguf")};
+  job.split.max_tensors = 20;
+  run(job);
+  std::vector<std::vector<char>> whole;
+  for (const auto& path : output_files()) whole.push_back(test::read_bytes(path));
+  ASSERT_GE(whole.size(), 3u);
+  for (const auto& path : output_files()) fs::remove(path);
+  run_and_stop(job, 80);
+  EXPECT_TRUE(output_files().empty());
+  job.resume = true;
+  EXPECT_GT(run(job).n_resumed, 20u);
+  const auto files = output_files();
+  ASSERT_EQ(files.size(), whole.size());
+  for (std::size_t i = 0; i < files.size(); ++i) EXPECT_EQ(test::read_bytes(files[i]), whole[i]);
+}
+
+// ---- what is refused, and what the file says
+
+// A file size limit stands for a full disk: writing fails in the middle in the same way.
+TEST_F(Pipeline, AFullDiskLeavesNothing) {
+  const Plan p = plan("Q8_0");
+  rlimit old_limit;
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old_limit), 0);
+  const rlimit limit{3000000, old_limit.rlim_max};
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const std::string message = message_of(
+      [&] {
+        run({source_, p, nullptr, out("q")});
+      },
+      ErrorKind::kFailed);
+  ::setrlimit(RLIMIT_FSIZE, &old_limit);
+  std::signal(SIGXFSZ, old_handler);
+  EXPECT_THAT(message,
+              testing::AllOf(testing::HasSubstr(out("q")), testing::HasSubstr("cannot write")));
+  EXPECT_EQ(n_files(), 0u);
+}
+
+TEST_F(Pipeline, TheFileSaysHowItWasMade) {
+  const Plan p = plan(
+      "Q4_K_M", {.rules = {parse_type_rule("attn_v=q8_0", "--tensor-type")}, .prune_layers = {1}});
+  QuantizeJob job{source_, p, nullptr, out("q")};
+  job.lathe_version = "1.2.3";
+  run(job);
+  const GgufFile file = GgufFile::open(out("q"));
+  const Metadata& metadata = file.metadata();
+  EXPECT_EQ(metadata.require_text("lathe.version"), "1.2.3");
+  EXPECT_EQ(metadata.require_text("lathe.quantize.recipe"), "Q4_K_M");
+  EXPECT_EQ(metadata.require_text("lathe.quantize.source"), "tiny-llama-f16.gguf");
+  EXPECT_EQ(metadata.require_text("lathe.quantize.source_header_sha256").size(), 64u);
+  EXPECT_THAT(*metadata.uint_list("lathe.prune.layers"), testing::ElementsAre(1u));
+  const StringList* rules = metadata.string_array("lathe.quantize.rules");
+  ASSERT_NE(rules, nullptr);
+  EXPECT_THAT(std::string((*rules)[0]), testing::HasSubstr("attn_v=q8_0"));
+  job.provenance = false;
+  run(job);
+  const GgufFile plain = GgufFile::open(out("q"));
+  for (const MetadataEntry& e : plain.metadata()) {
+    EXPECT_FALSE(e.key.starts_with("lathe.")) << e.key;
+  }
+}
+
+TEST(Journal, ALineThatWasCutOffDoesNotCount) {
+  const TempDir dir;
+  const std::string path = dir.file("q");
+  {
+    JournalWriter journal(path, {"job", {{"a", "1"}, {"b", "2"}}});
+    journal.keep(true);
+  }
+  EXPECT_EQ(read_journal(path).tensors.size(), 2u);
+  fs::resize_file(journal_path(path), fs::file_size(journal_path(path)) - 4);
+  const JournalContents contents = read_journal(path);
+  EXPECT_EQ(contents.job, "job");
+  ASSERT_EQ(contents.tensors.size(), 1u);
+  EXPECT_EQ(contents.tensors[0].name, "a");
+  std::FILE* file = std::fopen(journal_path(path).c_str(), "w");
+  std::fputs("[1,2]\nnot json\n", file);
+  std::fclose(file);
+  EXPECT_TRUE(read_journal(path).job.empty());
+}
+
+}  // namespace
+}  // namespace lathe

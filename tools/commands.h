@@ -15,6 +15,7 @@ void add_inspect(CLI::App& root, ToolContext& context);
 void add_plan(CLI::App& root, ToolContext& context);
 void add_quantize(CLI::App& root, ToolContext& context);
 void add_run(CLI::App& root, ToolContext& context);
+void add_stats(CLI::App& root, ToolContext& context);
 void add_tokenize(CLI::App& root, ToolContext& context);
 
 inline constexpr AddCommand kCommands[] = {
@@ -26,6 +27,7 @@ inline constexpr AddCommand kCommands[] = {
     add_plan,
     add_quantize,
     add_run,
+    add_stats,
     add_tokenize,
 };
 

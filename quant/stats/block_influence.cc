@@ -1,0 +1,122 @@
+#include "quant/stats/block_influence.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "quant/eval/chunk_pass.h"
+#include "runtime/base/error.h"
+
+namespace lathe {
+namespace {
+
+// 1 for two zero vectors, which are the same; 0 where one of them is zero.
+double cosine(const float* a, const float* b, std::size_t n) noexcept {
+  double ab = 0.0, aa = 0.0, bb = 0.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double x = a[i], y = b[i];
+    ab += x * y;
+    aa += x * x;
+    bb += y * y;
+  }
+  if (aa == 0.0 && bb == 0.0) return 1.0;
+  if (aa == 0.0 || bb == 0.0) return 0.0;
+  return ab / (std::sqrt(aa) * std::sqrt(bb));
+}
+
+}  // namespace
+
+BlockInfluenceCollector::BlockInfluenceCollector(std::size_t n_layer, std::size_t n_embd,
+                                                 ThreadPool& pool)
+    : n_layer_(n_layer),
+      n_embd_(n_embd),
+      pool_(pool),
+      sums_(n_layer),
+      counts_(n_layer),
+      last_((n_layer + 1) * n_embd) {
+  for (std::size_t n = 1; n < n_layer; ++n) angles_.emplace_back(n_layer - n + 1);
+}
+
+void BlockInfluenceCollector::on_hidden(int layer, MatrixView<const float> hidden) noexcept {
+  const auto i = static_cast<std::size_t>(layer);
+  if (i > 0) {
+    cosines_.resize(hidden.rows);
+    pool_.for_ranges(hidden.rows, 16, [&](std::size_t begin, std::size_t end) noexcept {
+      for (std::size_t r = begin; r < end; ++r) {
+        cosines_[r] = cosine(before_.data() + r * n_embd_, hidden.row(r), n_embd_);
+      }
+    });
+    for (const double c : cosines_) sums_[i - 1] += c;
+    counts_[i - 1] += hidden.rows;
+    finite_ = finite_ && std::isfinite(sums_[i - 1]);
+  }
+  before_.resize(hidden.rows * n_embd_);
+  for (std::size_t r = 0; r < hidden.rows; ++r) {
+    std::copy_n(hidden.row(r), n_embd_, before_.data() + r * n_embd_);
+  }
+  std::copy_n(hidden.row(hidden.rows - 1), n_embd_, last_.data() + i * n_embd_);
+}
+
+void BlockInfluenceCollector::end_chunk() {
+  for (std::size_t n = 1; n < n_layer_; ++n) {
+    for (std::size_t l = 0; l + n <= n_layer_; ++l) {
+      const double c =
+          cosine(last_.data() + l * n_embd_, last_.data() + (l + n) * n_embd_, n_embd_);
+      angles_[n - 1][l] += std::acos(std::clamp(c, -1.0, 1.0)) / std::numbers::pi;
+    }
+  }
+  ++n_chunks_;
+}
+
+BlockInfluenceCollector::Result BlockInfluenceCollector::result() const {
+  Result out;
+  for (std::size_t i = 0; i < n_layer_; ++i) {
+    const double mean = counts_[i] > 0 ? sums_[i] / static_cast<double>(counts_[i]) : 0.0;
+    out.influence.push_back(1.0 - mean);
+    out.lim.push_back(-mean);
+  }
+  out.angular = angles_;
+  for (auto& row : out.angular) {
+    for (double& d : row) d /= static_cast<double>(std::max<std::size_t>(1, n_chunks_));
+  }
+  out.n_tokens = counts_.empty() ? 0 : counts_.front();
+  out.n_chunks = n_chunks_;
+  return out;
+}
+
+BlockInfluenceCollector::Result measure_block_influence(Session& session, const TextChunks& text,
+                                                        ThreadPool& pool,
+                                                        const BlockProgress& progress) {
+  const ModelTraits& traits = session.model().traits();
+  BlockInfluenceCollector collector(traits.n_layer, traits.n_embd, pool);
+  struct Attached {  // also taken away when something throws
+    Session& session;
+    ~Attached() { session.set_observer(nullptr); }
+  } attached{session};
+  session.set_observer(&collector);
+  Session* const sessions[] = {&session};
+  for (std::size_t c = 0; c < text.n_chunks(); ++c) {
+    const std::span<const Token> tokens = text.chunk(c);
+    run_chunk(sessions, tokens, tokens.size(), [](std::size_t, auto) {});
+    collector.end_chunk();
+    if (!collector.finite()) {
+      throw failed(fmt::format("chunk {}: a hidden state is not finite", c + 1));
+    }
+    if (progress && !progress(c + 1)) throw failed("stopped");
+  }
+  return collector.result();
+}
+
+std::vector<int> drop_order(const std::vector<double>& scores) {
+  std::vector<int> order(scores.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+    return scores[static_cast<std::size_t>(a)] < scores[static_cast<std::size_t>(b)];
+  });
+  return order;
+}
+
+}  // namespace lathe

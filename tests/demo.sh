@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job of lathe on the packaged model: importance matrix, quantize, perplexity, divergence,
-# speed, text. Usage: tests/demo.sh LATHE_BINARY [OUTPUT_FOLDER]
+# The main job of lathe on the packaged model: importance matrix, statistics, plan, quantize,
+# perplexity, divergence, speed, text. Usage: tests/demo.sh LATHE_BINARY [OUTPUT_FOLDER]
 set -euo pipefail
 lathe=$(realpath "$1")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,6 +17,13 @@ step() { printf '\n\033[1m== %s\033[0m\n' "$1"; shift; printf '$ lathe %s\n' "$*
 step "the model as it comes" inspect "$model"
 step "importance of each input channel" \
   imatrix -m "$model" -f "$calibration" -o "$out/imatrix.gguf" --chunks 40
+step "statistics of what it saw" stats "$out/imatrix.gguf" --sort sum
+step "what each layer does, and which to drop first" \
+  stats --blocks -m "$model" -f "$calibration" --chunks 10
+step "a plan: Q4_K_M with better values, before any work" \
+  plan "$model" --recipe Q4_K_M --imatrix "$out/imatrix.gguf" --tensor-type attn_v=q8_0 -o "$out/plan.json"
+step "the plan carried out" \
+  quantize --imatrix "$out/imatrix.gguf" "$model" "$out/tiny-llama-planned.gguf" --plan "$out/plan.json"
 step "quantize to Q4_K_M" quantize --imatrix "$out/imatrix.gguf" "$model" "$small" Q4_K_M
 step "perplexity of the original" eval ppl -m "$model" -f "$evaluation" --chunks 20
 step "perplexity of the quantized model" eval ppl -m "$small" -f "$evaluation" --chunks 20

@@ -129,16 +129,19 @@ TEST_F(Quantize, RecipesThatNeedImportanceSayWhichTensor) {
 
 TEST_F(Quantize, SameBytesForAnyNumberOfThreadsAndAnyTier) {
   const Imatrix imatrix = some_imatrix();
-  run("Q4_K_M", out("one"), 1, &imatrix);
-  const std::vector<char> one = test::read_bytes(out("one"));
-  ASSERT_FALSE(one.empty());
-  for (const int n_threads : {2, 3}) {
-    run("Q4_K_M", out("more"), n_threads, &imatrix);
-    EXPECT_EQ(test::read_bytes(out("more")), one) << n_threads << " threads";
+  for (const char* recipe : {"Q4_K_M", "IQ3_M"}) {
+    kernels_ = kernels_named("");
+    run(recipe, out("one"), 1, &imatrix);
+    const std::vector<char> one = test::read_bytes(out("one"));
+    ASSERT_FALSE(one.empty());
+    for (const int n_threads : {2, 3}) {
+      run(recipe, out("more"), n_threads, &imatrix);
+      EXPECT_EQ(test::read_bytes(out("more")), one) << recipe << " " << n_threads << " threads";
+    }
+    kernels_ = kernels_named("scalar");
+    run(recipe, out("scalar"), 2, &imatrix);
+    EXPECT_EQ(test::read_bytes(out("scalar")), one) << recipe;
   }
-  kernels_ = kernels_named("scalar");
-  run("Q4_K_M", out("scalar"), 2, &imatrix);
-  EXPECT_EQ(test::read_bytes(out("scalar")), one);
 }
 
 TEST_F(Quantize, KeysAndTensorsStandInTheOrderOfOtherPrograms) {
@@ -153,13 +156,12 @@ TEST_F(Quantize, KeysAndTensorsStandInTheOrderOfOtherPrograms) {
       want.push_back(e.key);
     }
   }
-  for (const char* key : {"general.quantization_version", "general.file_type",
-                          "quantize.imatrix.file", "quantize.imatrix.dataset",
-                          "quantize.imatrix.entries_count", "quantize.imatrix.chunks_count",
-                          "lathe.version", "lathe.quantize.encoder_version",
-                          "lathe.quantize.recipe", "lathe.quantize.plan_sha256",
-                          "lathe.quantize.source", "lathe.quantize.source_header_sha256",
-                          "lathe.quantize.imatrix_datasets"}) {
+  for (const char* key :
+       {"general.quantization_version", "general.file_type", "quantize.imatrix.file",
+        "quantize.imatrix.dataset", "quantize.imatrix.entries_count",
+        "quantize.imatrix.chunks_count", "lathe.version", "lathe.quantize.encoder_version",
+        "lathe.quantize.recipe", "lathe.quantize.plan_sha256", "lathe.quantize.source",
+        "lathe.quantize.source_header_sha256", "lathe.quantize.imatrix_datasets"}) {
     want.push_back(key);
   }
   EXPECT_EQ(keys, want);

@@ -17,6 +17,7 @@
 #include "quant/pipeline/quantize.h"
 #include "runtime/base/error.h"
 #include "runtime/text/tokenizer.h"
+#include "tests/support/error_of.h"
 #include "tests/support/golden.h"
 #include "tests/support/temp_dir.h"
 
@@ -26,17 +27,6 @@ namespace {
 const std::string kLlama = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
 const std::string kOlmo = LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf";
 constexpr std::size_t kContext = 96;
-
-std::string message_of(const std::function<void()>& f, ErrorKind kind) {
-  try {
-    f();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return {};
-}
 
 class Measures : public testing::Test {
  protected:

@@ -18,6 +18,7 @@
 #include "quant/pipeline/quantize.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
+#include "tests/support/error_of.h"
 #include "tests/support/golden.h"
 #include "tests/support/temp_dir.h"
 
@@ -27,17 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
-
-std::string message_of(const std::function<void()>& f, ErrorKind kind) {
-  try {
-    f();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return {};
-}
 
 class Pipeline : public testing::Test {
  protected:

@@ -9,9 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/tiers.h"
-#include "quant/plan/plan_summary.h"
 #include "quant/pipeline/provenance.h"
 #include "quant/pipeline/quantize.h"
+#include "quant/plan/plan_summary.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/plan_models.h"

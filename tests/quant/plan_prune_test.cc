@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "kernels/tiers.h"
+#include "quant/pipeline/quantize.h"
 #include "quant/plan/layer_list.h"
 #include "quant/plan/plan.h"
 #include "quant/plan/prune_metadata.h"
-#include "quant/pipeline/quantize.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/plan_models.h"

@@ -17,6 +17,7 @@
 #include "runtime/gguf/gguf_file.h"
 #include "runtime/gguf/gguf_writer.h"
 #include "runtime/session.h"
+#include "tests/support/error_of.h"
 #include "tests/support/golden.h"
 #include "tests/support/temp_dir.h"
 
@@ -70,17 +71,6 @@ class Quantize : public testing::Test {
   GgufFile source_ = GgufFile::open(kModel);
   KernelTable kernels_ = kernels_named("");
 };
-
-std::string message_of(const std::function<void()>& f, ErrorKind kind) {
-  try {
-    f();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return {};
-}
 
 // Largest relative error of any tensor that a recipe of this base should leave.
 double error_limit(Format base) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "quant/codecs/encoders/block_scale.h"
+#include "quant/codecs/encoders/descent.h"
 #include "quant/codecs/encoders/search.h"
 
 namespace lathe::LATHE_CODEC_TIER {
@@ -29,22 +30,14 @@ class SuperMin {
     x_ = x;
     w_ = w;
     initialise(grid);
-    double error = improve_scales();
-    for (int round = 0; round < kRounds; ++round) {
-      const SuperMin before = *this;
-      if (!solve_super_scales()) break;
-      const double now = improve_scales();
-      if (now >= error) {
-        *this = before;
-        break;
-      }
-      error = now;
-    }
+    descend(*this, kTurns);
     store_codes();
   }
 
  private:
-  static constexpr int kRounds = 3, kReach = 2;
+  friend void descend<SuperMin>(SuperMin&, int) noexcept;
+
+  static constexpr int kTurns = 3, kReach = 2;
 
   void initialise(const RoundingGrid& grid) noexcept {
     float s[kSubs], m[kSubs], sw[kSubs];

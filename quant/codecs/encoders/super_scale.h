@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "quant/codecs/encoders/block_scale.h"
+#include "quant/codecs/encoders/descent.h"
 #include "quant/codecs/encoders/search.h"
 
 namespace lathe::LATHE_CODEC_TIER {
@@ -29,22 +30,14 @@ class SuperScale {
     x_ = x;
     w_ = w;
     initialise();
-    double error = improve_scales();
-    for (int round = 0; round < kRounds; ++round) {
-      const SuperScale before = *this;
-      if (!solve_super_scale()) break;
-      const double now = improve_scales();
-      if (now >= error) {
-        *this = before;
-        break;
-      }
-      error = now;
-    }
+    descend(*this, kTurns);
     store_codes();
   }
 
  private:
-  static constexpr int kRounds = 3, kMinReach = 2, kMaxReach = 8, kReachDivisor = 14;
+  friend void descend<SuperScale>(SuperScale&, int) noexcept;
+
+  static constexpr int kTurns = 3, kMinReach = 2, kMaxReach = 8, kReachDivisor = 14;
 
   void initialise() noexcept {
     alignas(64) float s[kSubs], sw[kSubs];
@@ -96,7 +89,7 @@ class SuperScale {
   }
 
   // Least squares for d, given all integers. False when there is nothing to solve.
-  bool solve_super_scale() noexcept {
+  bool solve_super_scales() noexcept {
     double p = 0.0, q = 0.0;
     for (int j = 0; j < kSubs; ++j) {
       const float inverse = safe_inverse(d.value * static_cast<float>(scales[j]));

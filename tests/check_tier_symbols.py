@@ -20,7 +20,7 @@ def exported(nm, objects):
 
 
 def check_namespace(nm, name, *objects):
-    own = re.compile(rf"_ZN\w*5lathe{len(name)}{name}\d\w+")
+    own = re.compile(rf"_Z\w*5lathe{len(name)}{name}\d\w+")
     symbols = exported(nm, objects)
     if not any(f"{name}13fill_encoders" in s for s in symbols):
         sys.exit(f"{name}: fill_encoders is missing from its {len(objects)} objects")

@@ -7,11 +7,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "models/registry.h"
 #include "quant/eval/divergence.h"
 #include "quant/eval/divergence_report.h"
 #include "quant/eval/perplexity.h"
+#include "quant/plan/layer_list.h"
 #include "runtime/base/error.h"
 #include "tools/commands.h"
 #include "tools/eval_setup.h"
@@ -27,6 +29,7 @@ struct EvalOptions {
   EngineOptions engine;
   TextOptions text;
   std::string base;  // kld only
+  std::string skip_layers;
   bool json = false;
 };
 
@@ -34,6 +37,7 @@ Json header_json(const EvalOptions& options, const TextChunks& text, double seco
   // Every token of every chunk runs through the model.
   return {{"model", options.engine.model},
           {"text", options.text.file},
+          {"skip_layers", options.skip_layers},
           {"n_ctx", text.n_ctx()},
           {"n_chunks", text.n_chunks()},
           {"n_tokens", text.n_chunks() * text.n_scored()},
@@ -47,6 +51,15 @@ void print_rate(const TextChunks& text, double seconds) {
              static_cast<double>(text.n_tokens()) / seconds);
 }
 
+// Scores the model as if these layers were pruned.
+void skip_layers(const EvalOptions& options, Session& session) {
+  if (options.skip_layers.empty()) return;
+  const int n_layer = static_cast<int>(session.model().traits().n_layer);
+  const std::vector<int> layers = parse_layer_list(options.skip_layers, n_layer, "--skip-layers");
+  session.set_skipped_layers(layers);
+  fmt::print(stderr, "without layers {}\n", layer_list_text(layers));
+}
+
 // ---- ppl
 
 void ppl(const EvalOptions& options, const ToolContext& context) {
@@ -54,6 +67,7 @@ void ppl(const EvalOptions& options, const ToolContext& context) {
   const TextChunks text = open_text(open.file, options.text, options.engine);
   Session session(*open.model, open.kernels, open.pool,
                   eval_session_options(options.engine, *open.model));
+  skip_layers(options, session);
   RunningValues values("perplexity", text.n_chunks(), !options.json);
   const PerplexityResult result = measure_perplexity(
       session, text, open.kernels, open.pool, [&](const PerplexityResult& so_far) {
@@ -120,6 +134,7 @@ void kld(const EvalOptions& options, const ToolContext& context) {
                eval_session_options(options.engine, *base_model));
   Session candidate(*open.model, open.kernels, open.pool,
                     eval_session_options(options.engine, *open.model));
+  skip_layers(options, candidate);
 
   RunningValues values("divergence", text.n_chunks(), false);
   if (!options.json) fmt::print("{}", divergence_chunk_header());
@@ -159,6 +174,10 @@ CLI::App* add_measure(CLI::App& eval, const char* name, const char* what, EvalOp
   CLI::App* command = eval.add_subcommand(name, what);
   add_engine_options(*command, options.engine);
   add_text_options(*command, options.text);
+  command
+      ->add_option("--skip-layers", options.skip_layers,
+                   "Score the model without these layers (4,5,7-9), as if they were pruned")
+      ->type_name("LIST");
   command->add_flag("--json", options.json, "Print one JSON object");
   return command;
 }

@@ -115,6 +115,26 @@ TEST_P(Peer, PerplexityOfF16) {
   }
 }
 
+// Layers that are skipped count as layers that the peer pruned to a file of its own.
+TEST_P(Peer, PerplexityWithoutSomeLayers) {
+  constexpr std::size_t kChunks = 6;
+  Loaded m(f16(), pool_);
+  const TextChunks text = m.chunks(text_of(kShared + "text/books-eval.txt"), kChunks);
+  struct Case {
+    const char* golden;
+    std::vector<int> layers;
+  };
+  for (const Case& c : {Case{"ppl-prune-4.txt", {4}}, Case{"ppl-prune-2-3.txt", {2, 3}}}) {
+    m.session->set_skipped_layers(c.layers);
+    const std::vector<double> want = running_values(text_of(golden(c.golden)));
+    ASSERT_GE(want.size(), kChunks);
+    const PerplexityResult got = measure_perplexity(*m.session, text, m.kernels, pool_);
+    for (std::size_t i = 0; i < kChunks; ++i) {
+      EXPECT_NEAR(got.running[i], want[i], 0.001 * want[i]) << c.golden << " chunk " << i + 1;
+    }
+  }
+}
+
 TEST_P(Peer, DivergenceOfItsQ4_K_MFile) {
   constexpr std::size_t kChunks = 6;
   Loaded base(f16(), pool_), candidate(golden(std::string(GetParam()) + "-Q4_K_M.gguf"), pool_);

@@ -1,10 +1,15 @@
 #include "tools/eval_setup.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "quant/eval/chunk_pass.h"
+#include "runtime/base/digest.h"
+#include "runtime/base/error.h"
 #include "runtime/text/tokenizer.h"
 #include "tools/text_input.h"
 
@@ -23,10 +28,23 @@ std::size_t eval_context(const EngineOptions& options) noexcept {
   return options.n_ctx == 0 ? kEvalContext : options.n_ctx;
 }
 
-TextChunks open_text(const GgufFile& file, const TextOptions& text, const EngineOptions& options) {
+TextChunks open_text(const GgufFile& file, const TextOptions& text, const EngineOptions& options,
+                     std::string* sha256) {
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata(), file.path());
   const bool has_bos = tokenizer.add_bos() && tokenizer.bos() != kNoToken;
-  return {tokenizer.encode(read_text_file(text.file)), eval_context(options), text.max_chunks,
+  const std::string content = read_text_file(text.file);
+  if (sha256 != nullptr) {
+    *sha256 = sha256_hex({reinterpret_cast<const std::uint8_t*>(content.data()), content.size()});
+  }
+  std::vector<Token> tokens = tokenizer.encode(content, {.parse_special = text.parse_special});
+  const std::size_t n_ctx = eval_context(options);
+  if (text.from_chunk > tokens.size() / n_ctx) {
+    throw usage_error(fmt::format("--from-chunk {}: the text has {} chunks of {} tokens",
+                                  text.from_chunk, tokens.size() / n_ctx, n_ctx));
+  }
+  const auto skipped = static_cast<std::ptrdiff_t>(text.from_chunk * n_ctx);
+  tokens.erase(tokens.begin(), tokens.begin() + skipped);
+  return {std::move(tokens), n_ctx, text.max_chunks,
           has_bos ? std::optional(tokenizer.bos()) : std::nullopt};
 }
 

@@ -14,12 +14,17 @@ struct Estimate {
 // Sums of a quantity over tokens.
 class Moments {
  public:
+  Moments() = default;
+  Moments(double sum, double sum2, std::size_t n) noexcept : sum_(sum), sum2_(sum2), n_(n) {}
+
   void add(double x) noexcept {
     sum_ += x;
     sum2_ += x * x;
     ++n_;
   }
   std::size_t n() const noexcept { return n_; }
+  double sum() const noexcept { return sum_; }
+  double sum2() const noexcept { return sum2_; }
   double mean() const noexcept;
   // sqrt((mean of squares - square of the mean) / (n - 1)); 0 for fewer than `min_n` values.
   double error(std::size_t min_n = 2) const noexcept;

@@ -20,13 +20,14 @@ std::size_t slot_of(TensorId id) noexcept {
          static_cast<std::size_t>(id.role);
 }
 
-// Adds the squares of columns [begin, end), row after row. False when a sum is not finite.
-bool add_squares(MatrixView<const float> input, std::size_t begin, std::size_t end,
+// Adds columns [begin, end) and their squares, row after row. False when a sum is not finite.
+bool add_columns(MatrixView<const float> input, std::size_t begin, std::size_t end, double* sum,
                  double* sum2) noexcept {
   for (std::size_t r = 0; r < input.rows; ++r) {
     const float* x = input.row(r);
     for (std::size_t c = begin; c < end; ++c) {
       const double v = x[c];
+      sum[c] += v;
       sum2[c] += v * v;
     }
   }
@@ -45,7 +46,8 @@ ImatrixCollector::ImatrixCollector(const Model& model, ThreadPool& pool, bool pr
     const WeightView& view = model.weights().get(id.role, id.layer);
     if (!view || view.rows < 2) return;  // absent, or a vector
     slots_[slot_of(id)] = static_cast<int>(sums_.size());
-    sums_.push_back({id, std::vector<double>(view.cols, 0.0), 0});
+    const std::vector<double> zeros(view.cols, 0.0);
+    sums_.push_back({id, {0, zeros, zeros}});
   };
   if (process_output) add({TensorRole::kOutput, -1});
   for (int layer = 0; layer < n_layer; ++layer) {
@@ -69,61 +71,145 @@ void ImatrixCollector::on_matmul_input(TensorId weight, MatrixView<const float> 
   const std::size_t worth = kMinElements / std::max<std::size_t>(1, input.rows);
   const std::size_t grain = std::max(kColumnGrain, worth / kColumnGrain * kColumnGrain);
   pool_.for_ranges(input.cols, grain, [&](std::size_t begin, std::size_t end) noexcept {
-    if (!add_squares(input, begin, end, sums->sum2.data())) finite = false;
+    if (!add_columns(input, begin, end, sums->of.sum.data(), sums->of.sum2.data())) finite = false;
   });
-  sums->n_rows += input.rows;
+  sums->of.n_rows += input.rows;
   if (!finite) first_bad_ = weight;
 }
 
-Imatrix ImatrixCollector::result() const {
+Imatrix ImatrixCollector::result(bool means) const {
   Imatrix out;
-  for (const Sums& s : sums_) {
-    if (s.n_rows == 0) continue;
-    ImatrixEntry& entry = out.entries[tensor_name(s.id)];
-    entry.n_cols = s.sum2.size();
-    entry.sum2.assign(s.sum2.begin(), s.sum2.end());
-    entry.counts = {static_cast<float>(s.n_rows)};
+  for (const auto& [id, of] : sums_) {
+    if (of.n_rows == 0) continue;
+    ImatrixEntry& entry = out.entries[tensor_name(id)];
+    entry.n_cols = of.sum2.size();
+    entry.sum2.assign(of.sum2.begin(), of.sum2.end());
+    entry.counts = {static_cast<float>(of.n_rows)};
+    if (means) entry.sum.assign(of.sum.begin(), of.sum.end());
   }
   return out;
 }
+
+std::vector<std::string> ImatrixCollector::zero_columns() const {
+  std::vector<std::string> out;
+  for (const auto& [id, of] : sums_) {
+    const auto n = std::count(of.sum2.begin(), of.sum2.end(), 0.0);
+    if (of.n_rows == 0 || n == 0) continue;
+    out.push_back(fmt::format("{}: {} of {} columns", tensor_name(id), n, of.sum2.size()));
+  }
+  return out;
+}
+
+std::map<std::string, CollectedSums> ImatrixCollector::sums() const {
+  std::map<std::string, CollectedSums> out;
+  for (const auto& [id, of] : sums_) out.emplace(tensor_name(id), of);
+  return out;
+}
+
+void ImatrixCollector::restore(const std::map<std::string, CollectedSums>& sums) {
+  if (sums.size() != sums_.size()) throw failed("the checkpoint is of other weights");
+  for (auto& [id, of] : sums_) {
+    const auto found = sums.find(tensor_name(id));
+    if (found == sums.end() || found->second.sum2.size() != of.sum2.size()) {
+      throw failed(fmt::format("the checkpoint does not fit {}", tensor_name(id)));
+    }
+    of = found->second;
+  }
+}
+
+namespace {
+
+// One collection, chunk by chunk.
+class Collection {
+ public:
+  Collection(Session& session, const TextChunks& text, const CollectOptions& options,
+             const KernelTable& kernels, ThreadPool& pool)
+      : session_(session),
+        text_(text),
+        options_(options),
+        kernels_(kernels),
+        pool_(pool),
+        collector_(session.model(), pool, options.process_output) {
+    if (options.resume != nullptr) {
+      collector_.restore(options.resume->sums);
+      nll_ = options.resume->nll;
+      n_done_ = options.resume->n_chunks;
+    }
+    session_.set_observer(&collector_);
+  }
+  ~Collection() { session_.set_observer(nullptr); }  // also when something throws
+  Collection(const Collection&) = delete;
+  Collection& operator=(const Collection&) = delete;
+
+  Imatrix run(const CollectProgress& progress) {
+    while (n_done_ < text_.n_chunks()) {
+      run_one(n_done_);
+      ++n_done_;
+      if (n_done_ == 1) warn_of_zeros();
+      const auto ppl = options_.perplexity ? std::optional(perplexity_of(nll_)) : std::nullopt;
+      const bool stop = progress && !progress(n_done_ - 1, ppl);
+      const bool due = options_.save_every > 0 && n_done_ % options_.save_every == 0;
+      if (stop || (due && n_done_ < text_.n_chunks())) save();
+      if (stop) throw failed("stopped");
+    }
+    return result();
+  }
+
+ private:
+  void run_one(std::size_t c) {
+    // output.weight only sees rows whose logits are wanted.
+    const bool head = options_.perplexity || options_.process_output;
+    const std::span<const Token> tokens = text_.chunk(c);
+    const std::size_t first = head ? text_.first_scored() : tokens.size();
+    Session* const sessions[] = {&session_};
+    run_chunk(sessions, tokens, first, [&](std::size_t first_pos, auto logits) {
+      if (!options_.perplexity || collector_.first_bad()) return;
+      values_.resize(logits[0].rows);
+      negative_log_likelihoods(logits[0], tokens.subspan(first_pos + 1), kernels_, pool_, values_);
+      check_finite(values_, c, first_pos);
+      for (const double v : values_) nll_.add(v);
+    });
+    if (!collector_.first_bad()) return;
+    throw failed(fmt::format("chunk {}: what enters {} is not finite", c + 1,
+                             tensor_name(*collector_.first_bad())));
+  }
+
+  void warn_of_zeros() const {
+    if (!options_.warn) return;
+    for (const std::string& line : collector_.zero_columns()) {
+      options_.warn(fmt::format("chunk 1: all zero: {}", line));
+    }
+  }
+
+  void save() const {
+    if (options_.save) options_.save({n_done_, nll_, collector_.sums()}, result());
+  }
+
+  Imatrix result() const {
+    Imatrix out = collector_.result(options_.means);
+    out.datasets = {options_.dataset};
+    out.chunk_count = static_cast<std::uint32_t>(n_done_);
+    out.chunk_size = static_cast<std::uint32_t>(text_.n_ctx());
+    return out;
+  }
+
+  Session& session_;
+  const TextChunks& text_;
+  const CollectOptions& options_;
+  const KernelTable& kernels_;
+  ThreadPool& pool_;
+  ImatrixCollector collector_;
+  Moments nll_;
+  std::vector<double> values_;
+  std::size_t n_done_ = 0;  // chunks
+};
+
+}  // namespace
 
 Imatrix collect_imatrix(Session& session, const TextChunks& text, const CollectOptions& options,
                         const KernelTable& kernels, ThreadPool& pool,
                         const CollectProgress& progress) {
-  ImatrixCollector collector(session.model(), pool, options.process_output);
-  struct Attached {  // also taken away when something throws
-    Session& session;
-    ~Attached() { session.set_observer(nullptr); }
-  } attached{session};
-  session.set_observer(&collector);
-
-  // output.weight only sees rows whose logits are wanted.
-  const bool head = options.perplexity || options.process_output;
-  Moments all;
-  std::vector<double> nll;
-  Session* const sessions[] = {&session};
-  for (std::size_t c = 0; c < text.n_chunks(); ++c) {
-    const std::span<const Token> tokens = text.chunk(c);
-    const std::size_t first = head ? text.first_scored() : tokens.size();
-    run_chunk(sessions, tokens, first, [&](std::size_t first_pos, auto logits) {
-      if (!options.perplexity || collector.first_bad()) return;
-      nll.resize(logits[0].rows);
-      negative_log_likelihoods(logits[0], tokens.subspan(first_pos + 1), kernels, pool, nll);
-      check_finite(nll, c, first_pos);
-      for (const double v : nll) all.add(v);
-    });
-    if (collector.first_bad()) {
-      throw failed(fmt::format("chunk {}: what enters {} is not finite", c + 1,
-                               tensor_name(*collector.first_bad())));
-    }
-    const auto ppl = options.perplexity ? std::optional(perplexity_of(all)) : std::nullopt;
-    if (progress && !progress(c, ppl)) throw failed("stopped");
-  }
-  Imatrix out = collector.result();
-  out.datasets = {options.dataset};
-  out.chunk_count = static_cast<std::uint32_t>(text.n_chunks());
-  out.chunk_size = static_cast<std::uint32_t>(text.n_ctx());
-  return out;
+  return Collection(session, text, options, kernels, pool).run(progress);
 }
 
 }  // namespace lathe

@@ -1,5 +1,5 @@
-// Collects an importance matrix: runs text through a model and sums the squares of what enters each
-// weight matrix, column by column.
+// Collects an importance matrix: runs text through a model and sums what enters each weight matrix,
+// and its squares, column by column.
 //
 // Sums are kept in double and grow row by row in the order of the text, so the result does not
 // depend on batch size or threads. All tokens of a chunk count, not only the scored half.
@@ -12,6 +12,7 @@
 
 #include "quant/eval/perplexity.h"
 #include "quant/eval/text_chunks.h"
+#include "quant/imatrix/checkpoint.h"
 #include "quant/imatrix/imatrix.h"
 #include "runtime/machine/thread_pool.h"
 #include "runtime/observer.h"
@@ -29,13 +30,18 @@ class ImatrixCollector : public Observer {
   // The first weight whose input was not finite.
   const std::optional<TensorId>& first_bad() const noexcept { return first_bad_; }
   // Entries of the weights that saw at least one token.
-  Imatrix result() const;
+  Imatrix result(bool means) const;
+  // "weight: 12 of 256 columns" for inputs with columns that were zero in every token so far.
+  std::vector<std::string> zero_columns() const;
+
+  std::map<std::string, CollectedSums> sums() const;
+  // Error (kFailed) for sums of a weight that this model does not have in that shape.
+  void restore(const std::map<std::string, CollectedSums>& sums);
 
  private:
   struct Sums {
     TensorId id;
-    std::vector<double> sum2;
-    std::uint64_t n_rows = 0;
+    CollectedSums of;
   };
   Sums* sums_of(TensorId id) noexcept;
 
@@ -48,14 +54,21 @@ class ImatrixCollector : public Observer {
 struct CollectOptions {
   bool process_output = false;
   bool perplexity = true;  // the head costs time; without it nothing can be said of the text
-  std::string dataset;     // name of the text, kept in the file
+  std::string dataset{};   // name of the text, kept in the file
+  bool means = true;       // the result has sums of x too
+  const Checkpoint* resume = nullptr;  // what was done before; the text starts at its first chunk
+  std::size_t save_every = 0;          // chunks; 0: save only when stopped
+  // What was collected, when it is time to save it. May throw.
+  std::function<void(const Checkpoint&, const Imatrix&)> save{};
+  // Things worth knowing that are no reason to stop.
+  std::function<void(const std::string&)> warn{};
 };
 
 // Called after each chunk (counted from 0); the perplexity so far, if wanted. False stops.
 using CollectProgress = std::function<bool(std::size_t chunk, const std::optional<Estimate>&)>;
 
 // Error (kFailed) at the first value that is not finite, naming tensor and chunk, and when the
-// progress says stop.
+// progress says stop; what was collected until then is saved first.
 Imatrix collect_imatrix(Session& session, const TextChunks& text, const CollectOptions& options,
                         const KernelTable& kernels, ThreadPool& pool,
                         const CollectProgress& progress = {});

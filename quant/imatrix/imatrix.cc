@@ -20,7 +20,11 @@ constexpr std::string_view kType = "imatrix";
 constexpr std::string_view kDatasets = "imatrix.datasets";
 constexpr std::string_view kChunkCount = "imatrix.chunk_count";
 constexpr std::string_view kChunkSize = "imatrix.chunk_size";
+constexpr std::string_view kDatasetHashes = "lathe.imatrix.dataset_sha256";
+constexpr std::string_view kModel = "lathe.imatrix.model";
+constexpr std::string_view kModelHash = "lathe.imatrix.model_sha256";
 constexpr std::string_view kSumSuffix = ".in_sum2";
+constexpr std::string_view kMeanSuffix = ".in_sum";
 constexpr std::string_view kCountSuffix = ".counts";
 constexpr std::uint64_t kMaxU32 = 0xffffffffU;
 
@@ -30,14 +34,42 @@ std::vector<float> floats_of(const TensorInfo& info, std::span<const std::uint8_
   return out;
 }
 
-void check_values(const std::vector<float>& values, std::string_view tensor,
+enum class Sign { kAny, kNotNegative };
+
+void check_values(const std::vector<float>& values, Sign sign, std::string_view tensor,
                   const std::string& where) {
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] >= 0.0f && std::isfinite(values[i])) continue;
-    throw bad_input(where, fmt::format("tensor {}: value {} of element {}, expected finite values "
-                                       "that are not negative",
-                                       quoted(tensor), values[i], i));
+    if (std::isfinite(values[i]) && (sign == Sign::kAny || values[i] >= 0.0f)) continue;
+    throw bad_input(
+        where,
+        fmt::format("tensor {}: value {} of element {}, expected finite values{}", quoted(tensor),
+                    values[i], i, sign == Sign::kAny ? "" : " that are not negative"));
   }
+}
+
+void check_f32(const TensorInfo& info, const std::string& where) {
+  if (info.format == Format::F32) return;
+  throw bad_input(where, fmt::format("tensor {} is {}, expected f32", quoted(info.name),
+                                     format_name(info.format)));
+}
+
+using TensorsByName = std::map<std::string_view, const TensorInfo*>;
+
+// The sums of x beside the sums of x^2, where there are any.
+std::vector<float> means_of(const TensorsByName& tensors, std::string_view weight,
+                            const TensorInfo& sum2, std::span<const std::uint8_t> file,
+                            const std::string& where) {
+  const auto found = tensors.find(std::string(weight) + std::string(kMeanSuffix));
+  if (found == tensors.end()) return {};
+  const TensorInfo& info = *found->second;
+  check_f32(info, where);
+  if (info.n_elements() != sum2.n_elements()) {
+    throw bad_input(where, fmt::format("tensor {} has {} elements, {} has {}", quoted(info.name),
+                                       info.n_elements(), quoted(sum2.name), sum2.n_elements()));
+  }
+  std::vector<float> out = floats_of(info, file);
+  check_values(out, Sign::kAny, info.name, where);
+  return out;
 }
 
 ImatrixEntry entry_of(const TensorInfo& sum, const TensorInfo* counts,
@@ -45,12 +77,10 @@ ImatrixEntry entry_of(const TensorInfo& sum, const TensorInfo* counts,
   if (counts == nullptr) {
     throw bad_input(where, fmt::format("tensor {} has no counts beside it", quoted(sum.name)));
   }
-  for (const TensorInfo* info : {&sum, counts}) {
-    if (info->format == Format::F32) continue;
-    throw bad_input(where, fmt::format("tensor {} is {}, expected f32", quoted(info->name),
-                                       format_name(info->format)));
-  }
-  if (counts->n_elements() != sum.rows()) {
+  check_f32(sum, where);
+  check_f32(*counts, where);
+  const bool broadcast = counts->n_elements() == 1;  // one count for all matrices
+  if (!broadcast && counts->n_elements() != sum.rows()) {
     throw bad_input(where,
                     fmt::format("tensor {} has {} elements, expected one for each of {} matrices",
                                 quoted(counts->name), counts->n_elements(), sum.rows()));
@@ -59,10 +89,19 @@ ImatrixEntry entry_of(const TensorInfo& sum, const TensorInfo* counts,
   entry.n_cols = sum.cols();
   entry.sum2 = floats_of(sum, file);
   entry.counts = floats_of(*counts, file);
-  check_values(entry.sum2, sum.name, where);
-  check_values(entry.counts, counts->name, where);
+  if (broadcast) entry.counts.assign(sum.rows(), entry.counts[0]);
+  check_values(entry.sum2, Sign::kNotNegative, sum.name, where);
+  check_values(entry.counts, Sign::kNotNegative, counts->name, where);
   for (float& n : entry.counts) n = std::round(n);
   return entry;
+}
+
+void read_provenance(const Metadata& metadata, Imatrix& out) {
+  out.model = metadata.text(kModel).value_or("");
+  out.model_sha256 = metadata.text(kModelHash).value_or("");
+  const StringList* hashes = metadata.string_array(kDatasetHashes);
+  if (hashes == nullptr) return;
+  for (const std::string_view hash : *hashes) out.dataset_sha256.emplace_back(hash);
 }
 
 Imatrix parse_gguf_form(std::span<const std::uint8_t> bytes, const std::string& where) {
@@ -78,20 +117,19 @@ Imatrix parse_gguf_form(std::span<const std::uint8_t> bytes, const std::string& 
   const StringList* datasets = metadata.string_array(kDatasets);
   if (datasets == nullptr) metadata.fail(kDatasets, "expected an array of texts, found nothing");
   for (const std::string_view name : *datasets) out.datasets.emplace_back(name);
+  read_provenance(metadata, out);
 
-  std::map<std::string_view, const TensorInfo*> counts;
-  for (const TensorInfo& info : contents.tensors) {
-    const std::string_view name = info.name;
-    if (!name.ends_with(kCountSuffix)) continue;
-    counts[name.substr(0, name.size() - kCountSuffix.size())] = &info;
-  }
+  TensorsByName tensors;
+  for (const TensorInfo& info : contents.tensors) tensors[info.name] = &info;
   for (const TensorInfo& info : contents.tensors) {  // tensors of other kinds are not ours
     const std::string_view name = info.name;
     if (!name.ends_with(kSumSuffix)) continue;
     const std::string_view weight = name.substr(0, name.size() - kSumSuffix.size());
-    const auto found = counts.find(weight);
-    out.entries.emplace(
-        weight, entry_of(info, found == counts.end() ? nullptr : found->second, bytes, where));
+    const auto found = tensors.find(std::string(weight) + std::string(kCountSuffix));
+    ImatrixEntry entry =
+        entry_of(info, found == tensors.end() ? nullptr : found->second, bytes, where);
+    entry.sum = means_of(tensors, weight, info, bytes, where);
+    out.entries.emplace(weight, std::move(entry));
   }
   if (out.entries.empty()) throw bad_input(where, "no entries in this importance matrix");
   return out;
@@ -122,19 +160,36 @@ Imatrix read_imatrix(const std::string& path) {
   return parse_imatrix(file.bytes(), path);
 }
 
-void write_imatrix(const Imatrix& imatrix, const std::string& path) {
+namespace {
+
+StringList string_list(const std::vector<std::string>& texts) {
+  StringList out;
+  for (const std::string& text : texts) out.push_back(text);
+  return out;
+}
+
+Metadata metadata_of(const Imatrix& imatrix) {
   Metadata metadata;
   metadata.set("general.type", Value::text(std::string(kType)));
-  StringList datasets;
-  for (const std::string& name : imatrix.datasets) datasets.push_back(name);
-  metadata.set(kDatasets, Value::strings(std::move(datasets)));
+  metadata.set(kDatasets, Value::strings(string_list(imatrix.datasets)));
   metadata.set(kChunkCount, Value::u32(imatrix.chunk_count));
   metadata.set(kChunkSize, Value::u32(imatrix.chunk_size));
+  if (!imatrix.dataset_sha256.empty()) {
+    metadata.set(kDatasetHashes, Value::strings(string_list(imatrix.dataset_sha256)));
+  }
+  if (!imatrix.model.empty()) metadata.set(kModel, Value::text(imatrix.model));
+  if (!imatrix.model_sha256.empty()) metadata.set(kModelHash, Value::text(imatrix.model_sha256));
+  return metadata;
+}
 
-  GgufWriter out(path, std::move(metadata));
+}  // namespace
+
+void write_imatrix(const Imatrix& imatrix, const std::string& path) {
+  GgufWriter out(path, metadata_of(imatrix));
   for (const auto& [name, entry] : imatrix.entries) {
     const std::uint64_t sum_dims[] = {entry.n_cols, entry.n_mat()};
     const std::uint64_t count_dims[] = {1, entry.n_mat()};
+    if (!entry.sum.empty()) out.add_tensor(name + std::string(kMeanSuffix), Format::F32, sum_dims);
     out.add_tensor(name + std::string(kSumSuffix), Format::F32, sum_dims);
     out.add_tensor(name + std::string(kCountSuffix), Format::F32, count_dims);
   }
@@ -143,6 +198,7 @@ void write_imatrix(const Imatrix& imatrix, const std::string& path) {
     return std::span(reinterpret_cast<const std::uint8_t*>(v.data()), v.size() * sizeof(float));
   };
   for (const auto& [name, entry] : imatrix.entries) {
+    if (!entry.sum.empty()) out.write(bytes_of(entry.sum));
     out.write(bytes_of(entry.sum2));
     out.write(bytes_of(entry.counts));
   }

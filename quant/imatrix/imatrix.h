@@ -1,10 +1,11 @@
 // An importance matrix: for each weight matrix, how strongly calibration text excited each of its
 // input columns (sums of squares), and its two file forms.
 //
-// GGUF form (written and read): general.type = "imatrix", imatrix.datasets, imatrix.chunk_count,
-// imatrix.chunk_size; per weight W two F32 tensors, W.in_sum2 [n_cols, n_mat] and W.counts [1,
-// n_mat]. Legacy form (read): a count of entries, then name, calls and values of each. The two are
-// told apart by content, not by name.
+// GGUF form: general.type = "imatrix", imatrix.datasets, imatrix.chunk_count, imatrix.chunk_size;
+// per weight W two F32 tensors, W.in_sum2 [n_cols, n_mat] and W.counts [1, n_mat]; where means are
+// kept also W.in_sum, of the shape of in_sum2. Keys "lathe.*" say where it comes from. Legacy form
+// (quant/imatrix/legacy.h): a count of entries, then name, calls and values of each. Both are
+// written and read, and told apart by content, not by name.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@ struct ImatrixEntry {
   std::size_t n_cols = 0;
   std::vector<float> sum2;    // [n_mat, n_cols] sums over tokens of x^2; finite, >= 0
   std::vector<float> counts;  // [n_mat] number of tokens
+  std::vector<float> sum{};   // [n_mat, n_cols] sums over tokens of x; empty where not collected
 
   std::size_t n_mat() const noexcept { return counts.size(); }
   // Mean of x^2 by column; 1 everywhere for a matrix that never saw a token.
@@ -29,6 +31,8 @@ struct ImatrixEntry {
 struct Imatrix {
   std::string origin;  // file it was read from
   std::vector<std::string> datasets;
+  std::vector<std::string> dataset_sha256;  // one for each data set, or none
+  std::string model, model_sha256;          // what it was collected from; empty where unknown
   std::uint32_t chunk_count = 0;
   std::uint32_t chunk_size = 0;  // tokens per chunk; 0 where the file does not say (legacy)
   std::map<std::string, ImatrixEntry, std::less<>> entries;  // by name of the weight

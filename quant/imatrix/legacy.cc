@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
 
+#include "runtime/base/atomic_file.h"
 #include "runtime/base/byte_reader.h"
 #include "runtime/base/quote.h"
 
@@ -77,6 +79,50 @@ Imatrix parse_legacy_imatrix(std::span<const std::uint8_t> bytes, const std::str
     out.datasets.push_back(read_text(in, "bytes of the data set's name", kMaxDatasetBytes));
   }
   return out;
+}
+
+namespace {
+
+void put(AtomicFile& out, std::size_t v) {
+  const auto n = static_cast<std::int32_t>(v);
+  out.write({reinterpret_cast<const std::uint8_t*>(&n), sizeof n});
+}
+
+void put(AtomicFile& out, const std::string& text) {
+  put(out, text.size());
+  out.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+void put(AtomicFile& out, const ImatrixEntry& entry, std::uint32_t chunk_size) {
+  const float most = *std::max_element(entry.counts.begin(), entry.counts.end());
+  const double calls = std::ceil(static_cast<double>(most) / std::max(chunk_size, 1U));
+  std::vector<float> values;
+  for (std::size_t mat = 0; mat < entry.n_mat(); ++mat) {
+    const double count = static_cast<double>(entry.counts[mat]);
+    for (std::size_t c = 0; c < entry.n_cols; ++c) {
+      const double sum2 = static_cast<double>(entry.sum2[mat * entry.n_cols + c]);
+      // 1 for a matrix without tokens, as everywhere; also where no matrix has any (0 calls).
+      const double mean = count > 0.0 ? sum2 / count : 1.0;
+      values.push_back(static_cast<float>(calls > 0.0 ? mean * calls : mean));
+    }
+  }
+  put(out, static_cast<std::size_t>(calls));
+  put(out, values.size());
+  out.write({reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(float)});
+}
+
+}  // namespace
+
+void write_legacy_imatrix(const Imatrix& imatrix, const std::string& path) {
+  AtomicFile out(path);
+  put(out, imatrix.entries.size());
+  for (const auto& [name, entry] : imatrix.entries) {
+    put(out, name);
+    put(out, entry, imatrix.chunk_size);
+  }
+  put(out, imatrix.chunk_count);
+  if (!imatrix.datasets.empty()) put(out, imatrix.datasets.front());
+  out.commit();
 }
 
 }  // namespace lathe

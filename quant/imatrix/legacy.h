@@ -17,4 +17,9 @@ namespace lathe {
 // Error (kBadInput) for anything that is not as above. `where` names the file.
 Imatrix parse_legacy_imatrix(std::span<const std::uint8_t> bytes, const std::string& where);
 
+// Writes that form; calls are chunks (the largest count of tokens over the chunk size, rounded up).
+// Entries in order of name. What the form cannot hold is lost: means, counts of experts, hashes,
+// all data sets but the first. The file appears when it is complete.
+void write_legacy_imatrix(const Imatrix& imatrix, const std::string& path);
+
 }  // namespace lathe

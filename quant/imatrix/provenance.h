@@ -1,0 +1,14 @@
+// What says which model something was collected from.
+#pragma once
+
+#include <string>
+
+#include "runtime/gguf/gguf_file.h"
+
+namespace lathe {
+
+// SHA-256 over names, formats, shapes and the first few KB of every tensor: tells models and
+// fine-tunes apart without reading gigabytes.
+std::string model_fingerprint(const GgufFile& file);
+
+}  // namespace lathe

@@ -37,7 +37,7 @@ class SuperMin {
  private:
   friend void descend<SuperMin>(SuperMin&, int) noexcept;
 
-  static constexpr int kTurns = 3, kReach = 2;
+  static constexpr int kTurns = 3;
 
   void initialise(const RoundingGrid& grid) noexcept {
     float s[kSubs], m[kSubs], sw[kSubs];
@@ -81,13 +81,14 @@ class SuperMin {
   }
 
   // Moves each sub-block's integers to the best pair around them; the total error.
-  double improve_scales() noexcept {
+  double improve_scales(bool first) noexcept {
+    const int reach = first ? 2 : 1;
     double total = 0.0;
     for (int j = 0; j < kSubs; ++j) {
       const int scale = scales[j], min = mins[j];
       float best = error_of(j, scale, min);
-      for (int s = scale - kReach; s <= scale + kReach; ++s) {
-        for (int m = min - kReach; m <= min + kReach; ++m) {
+      for (int s = scale - reach; s <= scale + reach; ++s) {
+        for (int m = min - reach; m <= min + reach; ++m) {
           if (s < 0 || m < 0 || s > kMaxScale || m > kMaxScale) continue;
           const float error = error_of(j, s, m);
           if (!(error < best)) continue;

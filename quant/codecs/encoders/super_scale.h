@@ -69,12 +69,13 @@ class SuperScale {
   }
 
   // Moves each scale to the best integer around it; the total error.
-  double improve_scales() noexcept {
+  double improve_scales(bool first) noexcept {
     double total = 0.0;
     for (int j = 0; j < kSubs; ++j) {
       const int middle = scales[j];
       const int wide = (middle < 0 ? -middle : middle) / kReachDivisor + 1;
-      const int reach = wide < kMinReach ? kMinReach : wide > kMaxReach ? kMaxReach : wide;
+      const int most = first ? kMaxReach : kMaxReach / 2;
+      const int reach = wide < kMinReach ? kMinReach : wide > most ? most : wide;
       float best = error_of(j, middle);
       for (int s = middle - reach; s <= middle + reach; ++s) {
         if (s == middle || s < -kHalfScale || s >= kHalfScale) continue;

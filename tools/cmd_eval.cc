@@ -36,7 +36,7 @@ struct EvalOptions {
 Json header_json(const EvalOptions& options, const TextChunks& text, double seconds) {
   // Every token of every chunk runs through the model.
   return {{"model", options.engine.model},
-          {"text", options.text.file},
+          {"text", text_names(options.text)},
           {"skip_layers", options.skip_layers},
           {"n_ctx", text.n_ctx()},
           {"n_chunks", text.n_chunks()},

@@ -57,14 +57,15 @@ void print_written(const ImatrixOptions& options, const Imatrix& imatrix) {
 
 // The run: what it is of, and what of it was done before.
 struct Run {
-  std::string fingerprint, text_sha256;
+  std::string fingerprint;
+  TextOrigin origin;
   RunIdentity identity;
   Checkpoint done;
 
-  Run(const ImatrixOptions& options, const OpenModel& open, std::string text_hash)
-      : fingerprint(model_fingerprint(open.file)), text_sha256(std::move(text_hash)) {
+  Run(const ImatrixOptions& options, const OpenModel& open, TextOrigin text)
+      : fingerprint(model_fingerprint(open.file)), origin(std::move(text)) {
     identity = {{"model", fingerprint},
-                {"text", text_sha256},
+                {"text", origin.all_sha256},
                 {"context", std::to_string(eval_context(options.engine))},
                 {"first chunk", std::to_string(options.text.from_chunk)},
                 {"--parse-special", options.text.parse_special ? "on" : "off"},
@@ -79,7 +80,7 @@ struct Run {
 };
 
 void add_origin(const ImatrixOptions& options, const Run& run, Imatrix& imatrix) {
-  imatrix.dataset_sha256 = {run.text_sha256};
+  imatrix.dataset_sha256 = run.origin.sha256;
   imatrix.model = std::filesystem::path(options.engine.model).filename().string();
   imatrix.model_sha256 = run.fingerprint;
 }
@@ -87,7 +88,7 @@ void add_origin(const ImatrixOptions& options, const Run& run, Imatrix& imatrix)
 CollectOptions collect_options(const ImatrixOptions& options, const Run& run) {
   return {.process_output = options.process_output,
           .perplexity = !options.no_ppl,
-          .dataset = std::filesystem::path(options.text.file).filename().string(),
+          .datasets = run.origin.names,
           .means = !options.no_means,
           .resume = options.resume ? &run.done : nullptr,
           .save_every = options.save_every,
@@ -127,14 +128,14 @@ Imatrix collect(const ImatrixOptions& options, OpenModel& open, const TextChunks
 }
 
 int collect_command(const ImatrixOptions& options, const ToolContext& context) {
-  if (options.engine.model.empty() || options.text.file.empty()) {
+  if (options.engine.model.empty() || options.text.files.empty()) {
     throw usage_error(
         "imatrix needs a model (-m) and a text (-f), or files to combine (--in-file)");
   }
   OpenModel open(options.engine, context);
-  std::string text_hash;
-  const TextChunks text = open_text(open.file, options.text, options.engine, &text_hash);
-  const Run run(options, open, std::move(text_hash));
+  TextOrigin origin;
+  const TextChunks text = open_text(open.file, options.text, options.engine, &origin);
+  const Run run(options, open, std::move(origin));
   if (run.done.n_chunks > 0) fmt::print(stderr, "going on after chunk {}\n", run.done.n_chunks);
   const InterruptGuard interrupt;
   try {

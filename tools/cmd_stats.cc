@@ -38,7 +38,7 @@ struct StatsOptions {
 void check(const StatsOptions& options) {
   const bool has_model = !options.engine.model.empty();
   if (options.blocks) {
-    if (!has_model || options.text.file.empty()) {
+    if (!has_model || options.text.files.empty()) {
       throw usage_error("--blocks runs a model over a text: expected -m MODEL -f TEXT");
     }
     if (!options.imatrix.empty()) throw usage_error("--blocks takes no importance matrix");

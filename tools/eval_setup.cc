@@ -4,19 +4,46 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "quant/eval/chunk_pass.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
+#include "runtime/text/text_file.h"
 #include "runtime/text/tokenizer.h"
 #include "tools/text_input.h"
 
 namespace lathe {
 
+namespace {
+
+std::string hash_of(const std::string& text) {
+  return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+std::string read_texts(const std::vector<std::string>& paths, TextOrigin* origin) {
+  std::string all;
+  for (const std::string& path : paths) {
+    const std::string text = text_of_file(read_text_file(path), path);
+    if (origin != nullptr) {
+      origin->names.push_back(std::filesystem::path(path).filename().string());
+      origin->sha256.push_back(hash_of(text));
+    }
+    if (!all.empty() && !all.ends_with('\n')) all += '\n';
+    all += text;
+  }
+  if (origin != nullptr) origin->all_sha256 = hash_of(all);
+  return all;
+}
+
+}  // namespace
+
 void add_text_options(CLI::App& command, TextOptions& options) {
-  command.add_option("-f,--file", options.file, "The text ('-': standard input)")
+  command
+      .add_option("-f,--file", options.files,
+                  "The text: plain, .zst or .jsonl ('-': standard input); several: one text")
       ->required()
       ->type_name("FILE");
   command.add_option("--chunks", options.max_chunks, "Use the first N chunks (default: all)")
@@ -29,13 +56,10 @@ std::size_t eval_context(const EngineOptions& options) noexcept {
 }
 
 TextChunks open_text(const GgufFile& file, const TextOptions& text, const EngineOptions& options,
-                     std::string* sha256) {
+                     TextOrigin* origin) {
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata(), file.path());
   const bool has_bos = tokenizer.add_bos() && tokenizer.bos() != kNoToken;
-  const std::string content = read_text_file(text.file);
-  if (sha256 != nullptr) {
-    *sha256 = sha256_hex({reinterpret_cast<const std::uint8_t*>(content.data()), content.size()});
-  }
+  const std::string content = read_texts(text.files, origin);
   std::vector<Token> tokens = tokenizer.encode(content, {.parse_special = text.parse_special});
   const std::size_t n_ctx = eval_context(options);
   if (text.from_chunk > tokens.size() / n_ctx) {
@@ -46,6 +70,12 @@ TextChunks open_text(const GgufFile& file, const TextOptions& text, const Engine
   tokens.erase(tokens.begin(), tokens.begin() + skipped);
   return {std::move(tokens), n_ctx, text.max_chunks,
           has_bos ? std::optional(tokenizer.bos()) : std::nullopt};
+}
+
+std::string text_names(const TextOptions& text) {
+  std::string names;
+  for (const std::string& file : text.files) names += (names.empty() ? "" : ", ") + file;
+  return names;
 }
 
 SessionOptions eval_session_options(const EngineOptions& options, const Model& model) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "quant/eval/text_chunks.h"
 #include "runtime/session.h"
@@ -12,10 +13,17 @@
 namespace lathe {
 
 struct TextOptions {
-  std::string file;
-  std::size_t max_chunks = 0;  // 0: all
-  std::size_t from_chunk = 0;  // chunks that are left out at the start
+  std::vector<std::string> files;  // one after another
+  std::size_t max_chunks = 0;      // 0: all
+  std::size_t from_chunk = 0;      // chunks that are left out at the start
   bool parse_special = false;
+};
+
+// Where the tokens came from.
+struct TextOrigin {
+  std::vector<std::string> names;   // of the files, without their folders
+  std::vector<std::string> sha256;  // of the text that each holds
+  std::string all_sha256;           // of the whole text
 };
 
 // -f, --chunks.
@@ -25,9 +33,13 @@ void add_text_options(CLI::App& command, TextOptions& options);
 inline constexpr std::size_t kEvalContext = 512;
 std::size_t eval_context(const EngineOptions& options) noexcept;
 
-// Reads and tokenizes the text as `file`'s vocabulary has it; `sha256`, if any, is set to its hash.
+// Reads and tokenizes the texts (plain, zstd or JSON lines, runtime/text/text_file.h) as `file`'s
+// vocabulary has it.
 TextChunks open_text(const GgufFile& file, const TextOptions& text, const EngineOptions& options,
-                     std::string* sha256 = nullptr);
+                     TextOrigin* origin = nullptr);
+
+// The files as one text for people: "a.txt, b.txt".
+std::string text_names(const TextOptions& text);
 
 // For one chunk at a time, with as many rows of logits as memory allows.
 SessionOptions eval_session_options(const EngineOptions& options, const Model& model);

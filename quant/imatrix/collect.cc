@@ -187,7 +187,7 @@ class Collection {
 
   Imatrix result() const {
     Imatrix out = collector_.result(options_.means);
-    out.datasets = {options_.dataset};
+    out.datasets = options_.datasets;
     out.chunk_count = static_cast<std::uint32_t>(n_done_);
     out.chunk_size = static_cast<std::uint32_t>(text_.n_ctx());
     return out;

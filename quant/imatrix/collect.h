@@ -54,7 +54,7 @@ class ImatrixCollector : public Observer {
 struct CollectOptions {
   bool process_output = false;
   bool perplexity = true;  // the head costs time; without it nothing can be said of the text
-  std::string dataset{};   // name of the text, kept in the file
+  std::vector<std::string> datasets{};  // names of the texts, kept in the file
   bool means = true;       // the result has sums of x too
   const Checkpoint* resume = nullptr;  // what was done before; the text starts at its first chunk
   std::size_t save_every = 0;          // chunks; 0: save only when stopped

@@ -90,6 +90,8 @@ void add_provenance(const QuantizeJob& job, Metadata& out) {
   }
   if (job.imatrix != nullptr && !job.imatrix->datasets.empty()) {
     out.set("lathe.quantize.imatrix_datasets", text_list(job.imatrix->datasets));
+    const auto& hashes = job.imatrix->dataset_sha256;
+    if (!hashes.empty()) out.set("lathe.quantize.imatrix_dataset_sha256", text_list(hashes));
   }
   if (!plan.pruned_layers.empty()) {
     out.set(kPrunedKey, Value::array<std::int32_t>(std::span(plan.pruned_layers)));

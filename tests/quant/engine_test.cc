@@ -86,7 +86,7 @@ TEST_F(Measures, ImportanceDoesNotDependOnThreadsOrBatches) {
       ThreadPool pool({.n_threads = s.n_threads, .pin = false});
       const Imatrix got = collect_imatrix(
           *session(*model_, pool, s.n_batch, s.max_logits), text(),
-          {.process_output = false, .perplexity = perplexity, .dataset = {}}, kernels_, pool);
+          {.process_output = false, .perplexity = perplexity, .datasets = {}}, kernels_, pool);
       for (const auto& [name, entry] : want.entries) {
         EXPECT_EQ(got.find(name)->sum2, entry.sum2) << name;
       }
@@ -100,7 +100,7 @@ TEST_F(Measures, OutputWeightIsCollectedOnRequest) {
   ThreadPool pool({.n_threads = 2, .pin = false});
   const auto entries = [&](bool process_output) {
     return collect_imatrix(*session(*model_, pool), text(2),
-                           {.process_output = process_output, .perplexity = false, .dataset = {}},
+                           {.process_output = process_output, .perplexity = false, .datasets = {}},
                            kernels_, pool)
         .entries;
   };

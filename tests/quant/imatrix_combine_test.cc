@@ -112,7 +112,7 @@ std::vector<char> written(const Imatrix& m) {
 class Resume : public testing::Test {
  protected:
   Imatrix collect(CollectOptions options, const CollectProgress& progress = {}) {
-    options.dataset = "text";
+    options.datasets = {"text"};
     test::Engine engine(file_, {.n_batch = 32}, 32);
     return collect_imatrix(engine.session(), text_, options, engine.kernels(), engine.pool(),
                            progress);

@@ -157,7 +157,7 @@ TEST_P(Peer, ImportanceOfTheCalibrationText) {
   std::vector<double> running;
   const Imatrix got = collect_imatrix(
       *m.session, m.chunks(text_of(kShared + "text/books-calibration.txt"), kChunks),
-      {.dataset = "books-calibration.txt"}, m.kernels, pool_,
+      {.datasets = {"books-calibration.txt"}}, m.kernels, pool_,
       [&](std::size_t, const std::optional<Estimate>& ppl) {
         running.push_back(ppl->value);
         return true;

@@ -44,14 +44,15 @@ class KvCache {
   const Shape& shape() const noexcept { return shape_; }
   std::size_t bytes() const noexcept { return k_.size() + v_.size(); }
 
-  // The keys (values) of one head in one layer: cell c is at c * k_stride() bytes.
+  // The keys (values) of one head in one layer: cell c is at c * k_stride() bytes. A cache may have
+  // fewer layers than the model, where layers run one after the other and only the last is needed.
   std::uint8_t* k_head(std::size_t layer, std::size_t head) noexcept {
     return reinterpret_cast<std::uint8_t*>(k_.data()) +
-           (layer * shape_.n_head_kv + head) * shape_.n_cells * k_stride_;
+           (layer % shape_.n_layer * shape_.n_head_kv + head) * shape_.n_cells * k_stride_;
   }
   std::uint8_t* v_head(std::size_t layer, std::size_t head) noexcept {
     return reinterpret_cast<std::uint8_t*>(v_.data()) +
-           (layer * shape_.n_head_kv + head) * shape_.n_cells * v_stride_;
+           (layer % shape_.n_layer * shape_.n_head_kv + head) * shape_.n_cells * v_stride_;
   }
   std::size_t k_stride() const noexcept { return k_stride_; }
   std::size_t v_stride() const noexcept { return v_stride_; }

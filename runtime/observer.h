@@ -4,6 +4,8 @@
 // enter the named weight (float32, before any conversion), or the hidden states between layers.
 #pragma once
 
+#include <cstddef>
+
 #include "runtime/base/matrix_view.h"
 #include "runtime/tensor_role.h"
 
@@ -14,11 +16,18 @@ class Observer {
   virtual ~Observer() = default;
   // Before each product with a weight matrix; weights that share an input are reported one by one.
   virtual void on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept = 0;
-  // The residual stream entering layer `layer` (== n_layer: leaving the last one).
-  virtual void on_hidden(int layer, MatrixView<const float> hidden) noexcept {
+  // The residual stream that enters layer `layer`, and the same rows as they leave it.
+  virtual void on_layer_input(int layer, MatrixView<const float> hidden) noexcept {
     (void)layer;
     (void)hidden;
   }
+  virtual void on_layer_output(int layer, MatrixView<const float> hidden) noexcept {
+    (void)layer;
+    (void)hidden;
+  }
+  // What follows belongs to this text of a run (runtime/forward/forward_runner.h). In
+  // layer-by-layer order a text comes up once per layer, and once more for the output head.
+  virtual void on_text(std::size_t text) noexcept { (void)text; }
 };
 
 }  // namespace lathe

@@ -1,12 +1,10 @@
 #include "runtime/session.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <limits>
 #include <string>
 
 #include "runtime/base/error.h"
+#include "runtime/batch_check.h"
 
 namespace lathe {
 namespace {
@@ -41,7 +39,6 @@ struct Session::State {
   }
 
   void check(Batch batch) const;
-  void check_positions(Batch batch) const;
   void run(Batch batch, const PassView& pass, MatmulPath path) noexcept;
   void run_head(ExecContext& ctx, Batch batch, MatrixView<const float> rows) noexcept;
 
@@ -62,41 +59,17 @@ struct Session::State {
 };
 
 void Session::State::check(Batch batch) const {
-  const ModelTraits& traits = model.traits();
   if (batch.size() > options.n_batch) {
     throw usage_error("a batch of " + std::to_string(batch.size()) +
                       " tokens in a session made for " + std::to_string(options.n_batch));
   }
-  std::size_t n_wanted = 0;
-  for (const BatchItem& item : batch) {
-    if (item.token < 0 || static_cast<std::size_t>(item.token) >= traits.n_vocab) {
-      throw usage_error("token " + std::to_string(item.token) + " is outside the vocabulary of " +
-                        std::to_string(traits.n_vocab));
-    }
-    if (item.sequences == 0) throw usage_error("a token that belongs to no sequence");
-    n_wanted += item.want_logits;
-  }
+  const auto n_wanted = static_cast<std::size_t>(std::count_if(
+      batch.begin(), batch.end(), [](const BatchItem& item) { return item.want_logits; }));
   if (n_wanted > options.max_logits) {
     throw usage_error(std::to_string(n_wanted) + " rows of logits asked of a session made for " +
                       std::to_string(options.max_logits));
   }
-  check_positions(batch);
-}
-
-// Positions must rise along each sequence: a query sees all that came before it, in order.
-void Session::State::check_positions(Batch batch) const {
-  std::array<std::int32_t, kMaxSequences> next;
-  for (int s = 0; s < kMaxSequences; ++s) next[static_cast<std::size_t>(s)] = cache.n_past(s);
-  for (const BatchItem& item : batch) {
-    for (SequenceMask m = item.sequences; m != 0; m &= m - 1) {
-      const auto s = static_cast<std::size_t>(std::countr_zero(m));
-      if (item.pos < next[s] || item.pos == std::numeric_limits<std::int32_t>::max()) {
-        throw usage_error("position " + std::to_string(item.pos) + " in sequence " +
-                          std::to_string(s) + ", which stands at " + std::to_string(next[s]));
-      }
-      next[s] = item.pos + 1;
-    }
-  }
+  check_batch(batch, model.traits().n_vocab, cache);
 }
 
 void Session::State::run(Batch batch, const PassView& pass, MatmulPath path) noexcept {
@@ -105,10 +78,10 @@ void Session::State::run(Batch batch, const PassView& pass, MatmulPath path) noe
   model.embed(ctx, batch, rows);
   for (std::size_t i = 0; i < skipped.size(); ++i) {
     const int layer = static_cast<int>(i);
-    if (observer != nullptr) observer->on_hidden(layer, rows);
+    if (observer != nullptr) observer->on_layer_input(layer, rows);
     if (!skipped[i]) model.layer(ctx, layer, pass, cache, rows);
+    if (observer != nullptr) observer->on_layer_output(layer, rows);
   }
-  if (observer != nullptr) observer->on_hidden(static_cast<int>(skipped.size()), rows);
   run_head(ctx, batch, rows);
 }
 

@@ -25,6 +25,7 @@ namespace {
 struct ImatrixOptions {
   EngineOptions engine;
   TextOptions text;
+  OrderOptions order;
   std::string out = "imatrix.gguf";
   std::string form;  // "gguf", "dat"; empty: by the name
   std::vector<std::string> in_files;
@@ -104,21 +105,23 @@ CollectOptions collect_options(const ImatrixOptions& options, const Run& run) {
 
 Imatrix collect(const ImatrixOptions& options, OpenModel& open, const TextChunks& text,
                 const Run& run) {
-  Session session(*open.model, open.kernels, open.pool,
-                  eval_session_options(options.engine, *open.model));
+  const auto runner = open_runner({{*open.model, open.file.files()}}, options.engine, options.order,
+                                  open.kernels, open.pool, text.n_ctx());
   RunningValues values("imatrix", text.n_chunks(), !options.no_ppl);
   Estimate last = perplexity_of(run.done.nll);
-  const auto progress = [&](std::size_t chunk, const std::optional<Estimate>& ppl) {
-    if (ppl) {
+  std::size_t n_shown = run.done.n_chunks;
+  const auto progress = [&](std::size_t n_chunks, const std::optional<Estimate>& ppl,
+                            double fraction, std::string_view step) {
+    if (ppl && n_chunks > n_shown) {
       last = *ppl;
-      values.add(chunk + 1, ppl->value);
-    } else {
-      values.step(chunk + 1);
+      n_shown = n_chunks;
+      values.add(n_chunks, ppl->value);
     }
+    values.update(fraction, step);
     return !InterruptGuard::requested();
   };
-  Imatrix imatrix = collect_imatrix(session, text, collect_options(options, run), open.kernels,
-                                    open.pool, progress);
+  Imatrix imatrix = collect_imatrix({*runner, open.kernels, open.pool}, text,
+                                    collect_options(options, run), progress);
   values.finish();
   add_origin(options, run, imatrix);
   if (!options.no_ppl) {
@@ -212,6 +215,7 @@ void add_imatrix(CLI::App& root, ToolContext& context) {
       root.add_subcommand("imatrix", "Collect an importance matrix over a calibration text");
   add_engine_options(*command, options->engine);
   add_text_options(*command, options->text);
+  add_order_options(*command, options->order);
   command->get_option("-m")->required(false);  // combining needs neither
   command->get_option("-f")->required(false);
   command

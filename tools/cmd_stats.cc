@@ -31,6 +31,7 @@ struct StatsOptions {
   double active_threshold = kActiveThreshold;
   EngineOptions engine;
   TextOptions text;
+  OrderOptions order;
   bool blocks = false;
   StatsOutput output;
 };
@@ -51,14 +52,14 @@ void check(const StatsOptions& options) {
 void blocks(const StatsOptions& options, const ToolContext& context) {
   OpenModel open(options.engine, context);
   const TextChunks text = open_text(open.file, options.text, options.engine);
-  Session session(*open.model, open.kernels, open.pool,
-                  eval_session_options(options.engine, *open.model));
+  const auto runner = open_runner({{*open.model, open.file.files()}}, options.engine, options.order,
+                                  open.kernels, open.pool, text.n_ctx());
   Progress progress("stats");
-  const auto result = measure_block_influence(session, text, open.pool, [&](std::size_t n_chunks) {
-    progress.update(static_cast<double>(n_chunks) / static_cast<double>(text.n_chunks()),
-                    fmt::format("chunk {}/{}", n_chunks, text.n_chunks()));
-    return !InterruptGuard::requested();
-  });
+  const auto result = measure_block_influence({*runner, open.kernels, open.pool}, text,
+                                              [&](double fraction, std::string_view step) {
+                                                progress.update(fraction, step);
+                                                return !InterruptGuard::requested();
+                                              });
   progress.clear();
   print_blocks(result, options.output);
 }
@@ -112,6 +113,7 @@ void add_stats(CLI::App& root, ToolContext& context) {
   add_engine_options(*command, options->engine);
   command->get_option("--model")->required(false);
   add_text_options(*command, options->text);
+  add_order_options(*command, options->order);
   command->get_option("--file")->required(false);
   command->add_flag("--blocks", options->blocks,
                     "Run a text: block influence, LIM and angular distance of the layers");

@@ -8,9 +8,10 @@
 #include <optional>
 #include <utility>
 
-#include "quant/eval/chunk_pass.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
+#include "runtime/forward/run_order.h"
+#include "runtime/machine/memory.h"
 #include "runtime/text/text_file.h"
 #include "runtime/text/tokenizer.h"
 #include "tools/text_input.h"
@@ -69,7 +70,7 @@ TextChunks open_text(const GgufFile& file, const TextOptions& text, const Engine
   const auto skipped = static_cast<std::ptrdiff_t>(text.from_chunk * n_ctx);
   tokens.erase(tokens.begin(), tokens.begin() + skipped);
   return {std::move(tokens), n_ctx, text.max_chunks,
-          has_bos ? std::optional(tokenizer.bos()) : std::nullopt};
+          has_bos ? std::optional(tokenizer.bos()) : std::nullopt, text.stride};
 }
 
 std::string text_names(const TextOptions& text) {
@@ -78,13 +79,58 @@ std::string text_names(const TextOptions& text) {
   return names;
 }
 
-SessionOptions eval_session_options(const EngineOptions& options, const Model& model) {
-  const std::size_t n_ctx = eval_context(options);
-  const std::size_t n_batch = std::min(n_ctx, options.tokens_per_pass());
-  SessionOptions session =
-      session_options(options, n_ctx, logit_rows(model.traits().n_vocab, n_batch));
-  session.n_batch = n_batch;
-  return session;
+void add_order_options(CLI::App& command, OrderOptions& options) {
+  command
+      .add_option("--layer-major", options.layer_major,
+                  "All texts through layer 0, then layer 1, ...: on, off, or auto: when the model "
+                  "does not fit in memory. The results are the same")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
+  command
+      .add_option("--spill", options.spill_folder,
+                  "With layer-major: keep hidden states in a file in this folder, not in memory")
+      ->check(CLI::ExistingDirectory)
+      ->type_name("DIR");
+}
+
+namespace {
+
+constexpr double kGiga = 1e9;
+
+void say_by_layer(const RunMemory& memory, std::uint64_t available, const RunOptions& options) {
+  const char* why = options.drop_weights ? "more than memory holds" : "as asked";
+  fmt::print(stderr,
+             "layer by layer ({}): {:.1f} GB of weights, {:.1f} GB of memory available, {:.1f} GB "
+             "for hidden states\n",
+             why, static_cast<double>(memory.weights) / kGiga,
+             static_cast<double>(available) / kGiga,
+             static_cast<double>(options.hidden_bytes) / kGiga);
+}
+
+}  // namespace
+
+std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
+                                           const EngineOptions& engine, const OrderOptions& order,
+                                           const KernelTable& kernels, ThreadPool& pool,
+                                           std::size_t n_cells) {
+  std::size_t n_vocab = 0;
+  for (const RunModel& m : models) n_vocab = std::max(n_vocab, m.model.traits().n_vocab);
+  const SessionOptions session = session_options(engine, n_cells, 1);
+  RunOptions options;
+  options.n_cells = n_cells;
+  options.n_batch = std::min(n_cells, session.n_batch);
+  options.max_logits = logit_rows(n_vocab, options.n_batch);
+  options.k_format = session.k_format;
+  options.v_format = session.v_format;
+  options.spill_folder = order.spill_folder;
+  const RunMemory memory = run_memory(models, kernels, pool.size(), options);
+  const std::uint64_t available = memory_info().available;
+  const bool too_large = available > 0 && !fits_in_memory(memory, available);
+  if (order.layer_major == "on" || (order.layer_major == "auto" && too_large)) {
+    run_by_layer(memory, available, options);
+    say_by_layer(memory, available, options);
+  }
+  return make_forward_runner(std::move(models), kernels, pool, options);
 }
 
 }  // namespace lathe

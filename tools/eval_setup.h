@@ -1,13 +1,13 @@
-// What the commands that run a model over a text share: options, the text in chunks, a session for
-// it.
+// What the commands that run models over texts share: options, the text in chunks, what runs it.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "quant/eval/text_chunks.h"
-#include "runtime/session.h"
+#include "runtime/forward/forward_runner.h"
 #include "tools/engine_options.h"
 
 namespace lathe {
@@ -16,6 +16,7 @@ struct TextOptions {
   std::vector<std::string> files;  // one after another
   std::size_t max_chunks = 0;      // 0: all
   std::size_t from_chunk = 0;      // chunks that are left out at the start
+  std::size_t stride = 0;          // 0: chunks side by side
   bool parse_special = false;
 };
 
@@ -41,7 +42,20 @@ TextChunks open_text(const GgufFile& file, const TextOptions& text, const Engine
 // The files as one text for people: "a.txt, b.txt".
 std::string text_names(const TextOptions& text);
 
-// For one chunk at a time, with as many rows of logits as memory allows.
-SessionOptions eval_session_options(const EngineOptions& options, const Model& model);
+// In which order layers and texts are gone through (runtime/forward/forward_runner.h).
+struct OrderOptions {
+  std::string layer_major = "auto";  // "on", "off"
+  std::string spill_folder;
+};
+
+// --layer-major, --spill.
+void add_order_options(CLI::App& command, OrderOptions& options);
+
+// What runs texts of up to n_cells tokens through the models, as memory allows; says on stderr when
+// that is layer by layer. Kernels, pool and models must outlive it.
+std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
+                                           const EngineOptions& engine, const OrderOptions& order,
+                                           const KernelTable& kernels, ThreadPool& pool,
+                                           std::size_t n_cells);
 
 }  // namespace lathe

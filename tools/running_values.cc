@@ -20,27 +20,37 @@ double RunningValues::seconds() const {
 }
 
 void RunningValues::add(std::size_t done, double value) {
-  if (values_) {
-    if (line_is_shared_ && !any_ && ::isatty(STDERR_FILENO) != 0) {
-      fmt::print(stderr, "{:.2f} seconds per chunk, {} in all\n", seconds(),
-                 clock_text(seconds() * static_cast<double>(n_chunks_)));
-    }
-    fmt::print("[{}]{:.4f},", done, value);
-    std::fflush(stdout);
-    any_ = true;
+  if (!values_) return;
+  progress_.clear();
+  if (line_is_shared_ && !any_ && ::isatty(STDERR_FILENO) != 0) {
+    fmt::print(stderr, "{:.2f} seconds per chunk, {} in all\n",
+               seconds() / static_cast<double>(done),
+               clock_text(seconds() / static_cast<double>(done) * static_cast<double>(n_chunks_)));
   }
-  step(done);
+  fmt::print("[{}]{:.4f},", done, value);
+  std::fflush(stdout);
+  any_ = line_open_ = true;
 }
 
-void RunningValues::step(std::size_t done) {
-  if (line_is_shared_) return;
-  progress_.update(static_cast<double>(done) / static_cast<double>(n_chunks_),
-                   fmt::format("chunk {} of {}", done, n_chunks_));
+void RunningValues::update(double fraction, std::string_view step) {
+  if (line_is_shared_) {
+    if (step.empty()) return;  // values come one by one and say enough
+    end_line();
+  }
+  const auto n = static_cast<std::size_t>(fraction * static_cast<double>(n_chunks_) + 0.5);
+  progress_.update(fraction,
+                   step.empty() ? fmt::format("chunk {} of {}", n, n_chunks_) : std::string(step));
+}
+
+void RunningValues::end_line() {
+  if (line_open_) fmt::print("\n");
+  std::fflush(stdout);
+  line_open_ = false;
 }
 
 void RunningValues::finish() {
   progress_.clear();
-  if (any_) fmt::print("\n");
+  end_line();
 }
 
 }  // namespace lathe

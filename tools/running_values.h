@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "tools/progress.h"
 
@@ -14,20 +15,23 @@ class RunningValues {
   // `values`: print them (not where stdout holds JSON).
   RunningValues(std::string label, std::size_t n_chunks, bool values);
 
-  // After chunk `done` (counted from 1) with its value.
+  // The value of chunk `done` (counted from 1).
   void add(std::size_t done, double value);
-  // After a chunk that has no value.
-  void step(std::size_t done);
+  // How far the work is, and what is being done (empty: chunks one after another).
+  void update(double fraction, std::string_view step);
   // Ends the line of values.
   void finish();
   double seconds() const;
 
  private:
+  void end_line();
+
   Progress progress_;
   std::size_t n_chunks_;
   bool values_;
   bool line_is_shared_;  // stdout and stderr are one terminal: no live line between the values
   bool any_ = false;
+  bool line_open_ = false;  // values stand on a line that has not ended
   std::chrono::steady_clock::time_point start_;
 };
 

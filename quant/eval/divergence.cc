@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "quant/eval/chunk_pass.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 
@@ -18,18 +17,16 @@ std::size_t first_largest(const float* x, std::size_t n) noexcept {
   return static_cast<std::size_t>(std::max_element(x, x + n) - x);
 }
 
-void check_finite(const TokenDivergence& d, std::size_t chunk, std::size_t pos) {
-  if (std::isfinite(d.nll_base) && std::isfinite(d.nll) && std::isfinite(d.kld)) return;
-  throw failed(fmt::format("chunk {}, position {}: the output of the {} model is not finite",
-                           chunk + 1, pos, std::isfinite(d.nll_base) ? "candidate" : "base"));
-}
-
-void check_vocabularies(const Session& base, const Session& candidate) {
-  const std::size_t a = base.model().traits().n_vocab, b = candidate.model().traits().n_vocab;
-  if (a == b) return;
-  throw usage_error(fmt::format(
-      "the base has a vocabulary of {} tokens, the candidate of {}: they cannot be compared", a,
-      b));
+void check_vocabularies(std::span<const RunModel> models) {
+  const std::size_t n_base = models[0].model.traits().n_vocab;
+  for (const RunModel& m : models) {
+    const std::size_t n = m.model.traits().n_vocab;
+    if (n == n_base) continue;
+    throw usage_error(
+        fmt::format("the base has a vocabulary of {} tokens, {} of {}: they cannot "
+                    "be compared",
+                    n_base, m.name.empty() ? "the candidate" : m.name, n));
+  }
 }
 
 }  // namespace
@@ -58,6 +55,24 @@ TokenDivergence token_divergence(const float* base, const float* logits, std::si
   return out;
 }
 
+void put_divergence(const TokenDivergence& d, double* out) noexcept {
+  out[0] = d.nll_base;
+  out[1] = d.nll;
+  out[2] = d.kld;
+  out[3] = d.same_top ? 1.0 : 0.0;
+  out[4] = d.top_overlap;
+}
+
+TokenDivergence get_divergence(const double* record) noexcept {
+  return {.nll_base = record[0],
+          .nll = record[1],
+          .kld = record[2],
+          .p_base = std::exp(-record[0]),
+          .p = std::exp(-record[1]),
+          .same_top = record[3] != 0.0,
+          .top_overlap = record[4]};
+}
+
 void DivergenceMeter::add(const TokenDivergence& d) {
   const double delta = d.p - d.p_base;
   nll_.add(d.nll);
@@ -66,6 +81,7 @@ void DivergenceMeter::add(const TokenDivergence& d) {
   kld_.add(d.kld);
   delta_.add(delta);
   delta2_.add(delta * delta);
+  top_overlap_.add(d.top_overlap);
   n_same_top_ += d.same_top ? 1 : 0;
   klds_.push_back(d.kld);
   deltas_.push_back(delta);
@@ -102,6 +118,7 @@ DivergenceResult DivergenceMeter::summary(bool with_percentiles) const {
   r.delta_p = {delta_.mean(), error(delta_)};
   const double rms = std::sqrt(delta2_.mean());
   r.rms_delta_p = {rms, rms > 0.0 ? 0.5 / rms * error(delta2_) : 0.0};
+  r.top_overlap = {top_overlap_.mean(), error(top_overlap_)};
   const double same = static_cast<double>(n_same_top_) / n_tokens;
   r.same_top = {same, count > 1 ? std::sqrt(same * (1.0 - same) / (n_tokens - 1.0)) : 0.0};
 
@@ -134,28 +151,26 @@ void check_same_vocabulary(const Metadata& base, const Metadata& candidate) {
   }
 }
 
-DivergenceResult measure_divergence(Session& base, Session& candidate, const TextChunks& text,
-                                    ThreadPool& pool, const DivergenceProgress& progress) {
-  check_vocabularies(base, candidate);
-  DivergenceMeter meter;
-  std::vector<TokenDivergence> rows;
-  Session* const sessions[] = {&base, &candidate};
-  for (std::size_t c = 0; c < text.n_chunks(); ++c) {
-    const std::span<const Token> tokens = text.chunk(c);
-    run_chunk(sessions, tokens, text.first_scored(), [&](std::size_t first_pos, auto logits) {
-      rows.resize(logits[0].rows);
-      pool.for_each(rows.size(), [&](std::size_t r, int) noexcept {
-        rows[r] = token_divergence(logits[0].row(r), logits[1].row(r), logits[0].cols,
-                                   tokens[first_pos + r + 1]);
-      });
-      for (std::size_t r = 0; r < rows.size(); ++r) {
-        check_finite(rows[r], c, first_pos + r);
-        meter.add(rows[r]);
-      }
-    });
-    if (progress && !progress(c, meter.summary(false))) throw failed("stopped");
+void add_chunk(const std::vector<double>& record, std::size_t m, std::size_t n_models,
+               DivergenceMeter& meter) {
+  for (std::size_t i = m * kDivergenceWidth; i < record.size(); i += n_models * kDivergenceWidth) {
+    meter.add(get_divergence(record.data() + i));
   }
-  return meter.summary(true);
+}
+
+void measure_divergence(const EvalContext& context, const TextChunks& text, ChunkRecords& records,
+                        const ChunkProgress& progress) {
+  const std::span<const RunModel> models = context.runner.models();
+  check_vocabularies(models);
+  const RowMeasure row{.width = (models.size() - 1) * kDivergenceWidth,
+                       .measure = [](const ScoredRow& r, double* out) {
+                         for (std::size_t m = 1; m < r.logits.size(); ++m) {
+                           put_divergence(
+                               token_divergence(r.logits[0], r.logits[m], r.n_vocab, r.target),
+                               out + (m - 1) * kDivergenceWidth);
+                         }
+                       }};
+  measure_chunks(context, text, row, records, progress);
 }
 
 }  // namespace lathe

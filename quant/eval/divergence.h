@@ -11,11 +11,9 @@
 #include <span>
 #include <vector>
 
+#include "quant/eval/chunk_measure.h"
 #include "quant/eval/statistics.h"
-#include "quant/eval/text_chunks.h"
 #include "runtime/gguf/metadata.h"
-#include "runtime/machine/thread_pool.h"
-#include "runtime/session.h"
 
 namespace lathe {
 
@@ -25,7 +23,14 @@ struct TokenDivergence {
   double kld = 0.0;                  // sum p_base (ln p_base - ln p)
   double p_base = 0.0, p = 0.0;      // of the true token
   bool same_top = false;             // the first largest logit is at the same token
+  double top_overlap = 0.0;  // share of the base's kTopOverlap likeliest that the model has too
 };
+inline constexpr std::size_t kTopOverlap = 10;
+
+// As numbers of a record (quant/eval/chunk_measure.h).
+inline constexpr std::size_t kDivergenceWidth = 5;
+void put_divergence(const TokenDivergence& d, double* out) noexcept;
+TokenDivergence get_divergence(const double* record) noexcept;
 
 // base, logits: [n_vocab].
 TokenDivergence token_divergence(const float* base, const float* logits, std::size_t n_vocab,
@@ -48,6 +53,7 @@ struct DivergenceResult {
   std::array<double, kDeltaPercentiles.size()> delta_p_percentiles{};
   Estimate rms_delta_p;
   Estimate same_top;
+  Estimate top_overlap;
 };
 
 // Collects positions; any number of summaries.
@@ -59,7 +65,7 @@ class DivergenceMeter {
   DivergenceResult summary(bool with_percentiles) const;
 
  private:
-  Moments nll_, nll_base_, kld_, delta_, delta2_;
+  Moments nll_, nll_base_, kld_, delta_, delta2_, top_overlap_;
   double sum_product_ = 0.0;  // of both negative log-likelihoods
   std::size_t n_same_top_ = 0;
   std::vector<double> klds_, deltas_;
@@ -68,13 +74,14 @@ class DivergenceMeter {
 // Error (kUsage) naming the first token that differs: ids must mean the same in both models.
 void check_same_vocabulary(const Metadata& base, const Metadata& candidate);
 
-// Called after each chunk (counted from 0) with the summary so far; false stops.
-using DivergenceProgress = std::function<bool(std::size_t chunk, const DivergenceResult&)>;
+// The divergences of model `m` of a measurement: meters are fed chunk by chunk, in order.
+void add_chunk(const std::vector<double>& record, std::size_t m, std::size_t n_models,
+               DivergenceMeter& meter);
 
-// Runs both models over the text, chunk by chunk, at the same time. Error (kUsage) when the
-// vocabularies differ in size; (kFailed) at the first output that is not finite, naming the model,
-// and when the progress says stop.
-DivergenceResult measure_divergence(Session& base, Session& candidate, const TextChunks& text,
-                                    ThreadPool& pool, const DivergenceProgress& progress = {});
+// Runs all models over the text at the same time. Model 0 is the base; for each of the others a
+// record has kDivergenceWidth numbers. Error (kUsage) when the vocabularies differ in size;
+// otherwise errors as measure_chunks.
+void measure_divergence(const EvalContext& context, const TextChunks& text, ChunkRecords& records,
+                        const ChunkProgress& progress = {});
 
 }  // namespace lathe

@@ -1,59 +1,53 @@
 #include "quant/eval/perplexity.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
-
-#include "quant/eval/chunk_pass.h"
-#include "runtime/base/error.h"
 
 namespace lathe {
 
-void negative_log_likelihoods(MatrixView<const float> logits, std::span<const Token> targets,
-                              const KernelTable& kernels, ThreadPool& pool,
-                              std::span<double> out) noexcept {
-  pool.for_each(logits.rows, [&](std::size_t r, int) noexcept {
-    float max = 0.0f;
-    double sum = 0.0;
-    kernels.log_sum_exp(logits.row(r), logits.cols, &max, &sum);
-    out[r] = std::log(sum) + static_cast<double>(max) - logits.row(r)[targets[r]];
-  });
+double negative_log_likelihood(const float* logits, std::size_t n_vocab, Token target,
+                               const KernelTable& kernels) noexcept {
+  float max = 0.0f;
+  double sum = 0.0;
+  kernels.log_sum_exp(logits, n_vocab, &max, &sum);
+  return std::log(sum) + static_cast<double>(max) - logits[target];
 }
 
-void check_finite(std::span<const double> nll, std::size_t chunk, std::size_t first_pos) {
-  for (std::size_t i = 0; i < nll.size(); ++i) {
-    if (std::isfinite(nll[i])) continue;
-    throw failed(fmt::format("chunk {}, position {}: the model's output is not finite", chunk + 1,
-                             first_pos + i));
+void PerplexityMeter::add_chunk(std::span<const double> nll) {
+  Moments chunk;
+  for (const double v : nll) {
+    all_.add(v);
+    chunk.add(v);
   }
+  result_.ppl = perplexity_of(all_);
+  result_.n_scored = all_.n();
+  result_.running.push_back(result_.ppl.value);
+  result_.chunk_nll.push_back(chunk.mean());
 }
 
-PerplexityResult measure_perplexity(Session& session, const TextChunks& text,
-                                    const KernelTable& kernels, ThreadPool& pool,
+void PerplexityMeter::add_chunks(const ChunkRecords& records) {
+  while (result_.running.size() < records.size()) add_chunk(records[result_.running.size()]);
+}
+
+PerplexityResult measure_perplexity(const EvalContext& context, const TextChunks& text,
+                                    const PerplexityOptions& options,
                                     const PerplexityProgress& progress) {
-  PerplexityResult result;
-  Moments all;
-  std::vector<double> nll;
-  Session* const sessions[] = {&session};
-  for (std::size_t c = 0; c < text.n_chunks(); ++c) {
-    const std::span<const Token> tokens = text.chunk(c);
-    Moments chunk;
-    run_chunk(sessions, tokens, text.first_scored(), [&](std::size_t first_pos, auto logits) {
-      nll.resize(logits[0].rows);
-      negative_log_likelihoods(logits[0], tokens.subspan(first_pos + 1), kernels, pool, nll);
-      check_finite(nll, c, first_pos);
-      for (const double v : nll) {
-        all.add(v);
-        chunk.add(v);
-      }
-    });
-    result.ppl = perplexity_of(all);
-    result.n_scored = all.n();
-    result.running.push_back(result.ppl.value);
-    result.chunk_nll.push_back(chunk.mean());
-    if (progress && !progress(result)) throw failed("stopped");
-  }
-  return result;
+  PerplexityMeter meter;
+  ChunkRecords own;
+  ChunkRecords& records = options.records != nullptr ? *options.records : own;
+  const RowMeasure row{.width = 1,
+                       .measure =
+                           [&](const ScoredRow& r, double* out) {
+                             *out = negative_log_likelihood(r.logits[0], r.n_vocab, r.target,
+                                                            context.kernels);
+                           },
+                       .on_logits = options.on_logits};
+  measure_chunks(context, text, row, records,
+                 [&](const ChunkRecords& so_far, double fraction, std::string_view step) {
+                   meter.add_chunks(so_far);
+                   return !progress || progress(meter.result(), fraction, step);
+                 });
+  meter.add_chunks(records);
+  return meter.result();
 }
 
 }  // namespace lathe

@@ -4,13 +4,11 @@
 
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
-#include "kernels/kernel_table.h"
+#include "quant/eval/chunk_measure.h"
 #include "quant/eval/statistics.h"
-#include "quant/eval/text_chunks.h"
-#include "runtime/machine/thread_pool.h"
-#include "runtime/session.h"
 
 namespace lathe {
 
@@ -21,21 +19,34 @@ struct PerplexityResult {
   std::vector<double> chunk_nll;  // mean negative log-likelihood of each chunk alone
 };
 
-// Called after each chunk with what is known so far; false stops.
-using PerplexityProgress = std::function<bool(const PerplexityResult&)>;
+// From negative log-likelihoods, chunk by chunk.
+class PerplexityMeter {
+ public:
+  void add_chunk(std::span<const double> nll);
+  // Brings the result up to date with records that have grown.
+  void add_chunks(const ChunkRecords& records);
+  const PerplexityResult& result() const noexcept { return result_; }
 
-// Error (kFailed) at the first logit that is not finite, naming chunk and position, and when the
-// progress says stop.
-PerplexityResult measure_perplexity(Session& session, const TextChunks& text,
-                                    const KernelTable& kernels, ThreadPool& pool,
+ private:
+  Moments all_;
+  PerplexityResult result_;
+};
+
+using PerplexityProgress =
+    std::function<bool(const PerplexityResult&, double fraction, std::string_view step)>;
+
+struct PerplexityOptions {
+  std::function<void(MatrixView<const float>)> on_logits{};  // RowMeasure::on_logits
+  ChunkRecords* records = nullptr;  // where to go on, and what was measured; one number a row
+};
+
+// Of the first model of the context. Errors as measure_chunks.
+PerplexityResult measure_perplexity(const EvalContext& context, const TextChunks& text,
+                                    const PerplexityOptions& options = {},
                                     const PerplexityProgress& progress = {});
 
-// -ln p(target) under each row of logits, by all threads; NaN where a row holds no distribution.
-void negative_log_likelihoods(MatrixView<const float> logits, std::span<const Token> targets,
-                              const KernelTable& kernels, ThreadPool& pool,
-                              std::span<double> out) noexcept;
-
-// Error (kFailed) naming chunk and position of the first value that is not finite.
-void check_finite(std::span<const double> nll, std::size_t chunk, std::size_t first_pos);
+// -ln p(target) under a row of logits; NaN where it holds no distribution.
+double negative_log_likelihood(const float* logits, std::size_t n_vocab, Token target,
+                               const KernelTable& kernels) noexcept;
 
 }  // namespace lathe

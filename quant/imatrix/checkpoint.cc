@@ -1,13 +1,9 @@
 #include "quant/imatrix/checkpoint.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <span>
 
-#include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
-#include "runtime/base/quote.h"
 #include "runtime/gguf/gguf_parse.h"
 #include "runtime/gguf/gguf_writer.h"
 
@@ -15,7 +11,6 @@ namespace lathe {
 namespace {
 
 constexpr std::string_view kType = "lathe.imatrix-checkpoint";
-constexpr std::string_view kOf = "of.";
 constexpr std::string_view kSumKey = "sum/";
 constexpr std::string_view kSum2Key = "sum2/";
 constexpr std::string_view kRowsKey = "rows/";
@@ -36,17 +31,6 @@ std::vector<double> read_doubles(const Metadata& metadata, const std::string& na
   return {span->begin(), span->end()};
 }
 
-void check_identity(const Metadata& metadata, const RunIdentity& identity,
-                    const std::string& path) {
-  for (const auto& [name, value] : identity) {
-    const auto found = metadata.text(key(kOf, name));
-    if (found && *found == value) continue;
-    throw usage_error(fmt::format(
-        "{} cannot be resumed: its {} was {}, now it is {}; without --resume a new run starts",
-        quoted(path), name, quoted(found.value_or("")), quoted(value)));
-  }
-}
-
 CollectedSums read_sums(const Metadata& metadata, std::string_view name) {
   CollectedSums out;
   out.n_rows = metadata.require_uint(key(kRowsKey, name));
@@ -62,7 +46,7 @@ void write_checkpoint(const Checkpoint& checkpoint, const RunIdentity& identity,
                       const std::string& path) {
   Metadata metadata;
   metadata.set("general.type", Value::text(std::string(kType)));
-  for (const auto& [name, value] : identity) metadata.set(key(kOf, name), Value::text(value));
+  put_identity(identity, metadata);
   metadata.set("chunks", Value::u64(checkpoint.n_chunks));
   metadata.set("nll", doubles({checkpoint.nll.sum(), checkpoint.nll.sum2()}));
   metadata.set("nll_count", Value::u64(checkpoint.nll.n()));

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "quant/eval/run_identity.h"
 #include "quant/eval/statistics.h"
 
 namespace lathe {
@@ -24,10 +25,6 @@ struct Checkpoint {
   Moments nll;
   std::map<std::string, CollectedSums> sums;  // by name of the weight
 };
-
-// What has to be the same for a run to go on: name ("model", "text", ...) and value, in the order
-// in which they are compared.
-using RunIdentity = std::vector<std::pair<std::string, std::string>>;
 
 // The file appears when it is complete.
 void write_checkpoint(const Checkpoint& checkpoint, const RunIdentity& identity,

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <utility>
 
-#include "quant/eval/chunk_pass.h"
+#include "quant/eval/chunk_texts.h"
+#include "quant/eval/perplexity.h"
 #include "runtime/base/error.h"
 
 namespace lathe {
@@ -74,7 +76,7 @@ void ImatrixCollector::on_matmul_input(TensorId weight, MatrixView<const float> 
     if (!add_columns(input, begin, end, sums->of.sum.data(), sums->of.sum2.data())) finite = false;
   });
   sums->of.n_rows += input.rows;
-  if (!finite) first_bad_ = weight;
+  if (!finite) first_bad_ = Place{weight, text_};
 }
 
 Imatrix ImatrixCollector::result(bool means) const {
@@ -119,65 +121,89 @@ void ImatrixCollector::restore(const std::map<std::string, CollectedSums>& sums)
 
 namespace {
 
-// One collection, chunk by chunk.
 class Collection {
  public:
-  Collection(Session& session, const TextChunks& text, const CollectOptions& options,
-             const KernelTable& kernels, ThreadPool& pool)
-      : session_(session),
+  Collection(const EvalContext& context, const TextChunks& text, const CollectOptions& options)
+      : context_(context),
         text_(text),
         options_(options),
-        kernels_(kernels),
-        pool_(pool),
-        collector_(session.model(), pool, options.process_output) {
-    if (options.resume != nullptr) {
-      collector_.restore(options.resume->sums);
-      nll_ = options.resume->nll;
-      n_done_ = options.resume->n_chunks;
-    }
-    session_.set_observer(&collector_);
+        by_layer_(context.runner.options().order == RunOrder::kByLayer),
+        collector_(context.runner.models()[0].model, context.pool, options.process_output) {
+    if (options.resume == nullptr) return;
+    collector_.restore(options.resume->sums);
+    nll_ = options.resume->nll;
+    n_before_ = n_done_ = options.resume->n_chunks;
   }
-  ~Collection() { session_.set_observer(nullptr); }  // also when something throws
-  Collection(const Collection&) = delete;
-  Collection& operator=(const Collection&) = delete;
 
   Imatrix run(const CollectProgress& progress) {
-    while (n_done_ < text_.n_chunks()) {
-      run_one(n_done_);
-      ++n_done_;
-      if (n_done_ == 1) warn_of_zeros();
-      const auto ppl = options_.perplexity ? std::optional(perplexity_of(nll_)) : std::nullopt;
-      const bool stop = progress && !progress(n_done_ - 1, ppl);
-      const bool due = options_.save_every > 0 && n_done_ % options_.save_every == 0;
-      if (stop || (due && n_done_ < text_.n_chunks())) save();
-      if (stop) throw failed("stopped");
-    }
+    // output.weight only sees rows whose logits are wanted.
+    const bool head = options_.perplexity || options_.process_output;
+    const ChunkTexts texts(text_, n_before_, head ? text_.first_scored() : text_.n_ctx());
+    Observer* const observers[] = {&collector_};
+    context_.runner.run(
+        texts.texts(),
+        {.logits = [this](std::size_t t, std::size_t first,
+                          auto by_model) { score(n_before_ + t, first, by_model[0]); },
+         .done = [this](std::size_t n) { finish_chunks(n_before_ + n); },
+         .progress = [&](double fraction,
+                         std::string_view step) { return go_on(progress, fraction, step); },
+         .observers = observers});
     return result();
   }
 
  private:
-  void run_one(std::size_t c) {
-    // output.weight only sees rows whose logits are wanted.
-    const bool head = options_.perplexity || options_.process_output;
-    const std::span<const Token> tokens = text_.chunk(c);
-    const std::size_t first = head ? text_.first_scored() : tokens.size();
-    Session* const sessions[] = {&session_};
-    run_chunk(sessions, tokens, first, [&](std::size_t first_pos, auto logits) {
-      if (!options_.perplexity || collector_.first_bad()) return;
-      values_.resize(logits[0].rows);
-      negative_log_likelihoods(logits[0], tokens.subspan(first_pos + 1), kernels_, pool_, values_);
-      check_finite(values_, c, first_pos);
-      for (const double v : values_) nll_.add(v);
+  void score(std::size_t chunk, std::size_t first_row, MatrixView<const float> logits) {
+    if (!options_.perplexity || collector_.first_bad()) return;
+    const std::size_t first_pos = text_.first_scored() + first_row;
+    const std::span<const Token> targets = text_.chunk(chunk).subspan(first_pos + 1);
+    values_.resize(logits.rows);
+    context_.pool.for_each(logits.rows, [&](std::size_t r, int) noexcept {
+      values_[r] =
+          negative_log_likelihood(logits.row(r), logits.cols, targets[r], context_.kernels);
     });
+    for (std::size_t r = 0; r < values_.size(); ++r) {
+      if (!std::isfinite(values_[r])) {
+        throw failed(fmt::format("chunk {}, position {}: the model's output is not finite",
+                                 chunk + 1, first_pos + r));
+      }
+      nll_.add(values_[r]);
+    }
+  }
+
+  void finish_chunks(std::size_t n) {
+    check_finite();
+    const std::size_t before = std::exchange(n_done_, n);
+    if (before == 0) warn_of_zeros();
+    const std::size_t every = options_.save_every;
+    const bool due = every > 0 && n / every > before / every;
+    if ((due || by_layer_) && n < text_.n_chunks()) save();
+  }
+
+  // Layer by layer, sums are only whole when a group of chunks is done, and are saved then.
+  bool go_on(const CollectProgress& progress, double fraction, std::string_view step) {
+    check_finite();
+    const auto ppl = options_.perplexity ? std::optional(perplexity_of(nll_)) : std::nullopt;
+    const double before = static_cast<double>(n_before_),
+                 all = static_cast<double>(text_.n_chunks());
+    if (!progress || progress(n_done_, ppl, (before + fraction * (all - before)) / all, step)) {
+      return true;
+    }
+    if (!by_layer_ && n_done_ < text_.n_chunks()) save();
+    return false;
+  }
+
+  void check_finite() const {
     if (!collector_.first_bad()) return;
-    throw failed(fmt::format("chunk {}: what enters {} is not finite", c + 1,
-                             tensor_name(*collector_.first_bad())));
+    const auto& [weight, text] = *collector_.first_bad();
+    throw failed(fmt::format("chunk {}: what enters {} is not finite", n_before_ + text + 1,
+                             tensor_name(weight)));
   }
 
   void warn_of_zeros() const {
     if (!options_.warn) return;
+    const std::string when = n_done_ == 1 ? "chunk 1" : fmt::format("chunks 1 to {}", n_done_);
     for (const std::string& line : collector_.zero_columns()) {
-      options_.warn(fmt::format("chunk 1: all zero: {}", line));
+      options_.warn(fmt::format("{}: all zero: {}", when, line));
     }
   }
 
@@ -193,23 +219,21 @@ class Collection {
     return out;
   }
 
-  Session& session_;
+  const EvalContext& context_;
   const TextChunks& text_;
   const CollectOptions& options_;
-  const KernelTable& kernels_;
-  ThreadPool& pool_;
+  const bool by_layer_;
   ImatrixCollector collector_;
   Moments nll_;
   std::vector<double> values_;
-  std::size_t n_done_ = 0;  // chunks
+  std::size_t n_before_ = 0, n_done_ = 0;  // chunks: of an earlier run, and of all
 };
 
 }  // namespace
 
-Imatrix collect_imatrix(Session& session, const TextChunks& text, const CollectOptions& options,
-                        const KernelTable& kernels, ThreadPool& pool,
-                        const CollectProgress& progress) {
-  return Collection(session, text, options, kernels, pool).run(progress);
+Imatrix collect_imatrix(const EvalContext& context, const TextChunks& text,
+                        const CollectOptions& options, const CollectProgress& progress) {
+  return Collection(context, text, options).run(progress);
 }
 
 }  // namespace lathe

@@ -8,15 +8,15 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "quant/eval/perplexity.h"
+#include "quant/eval/eval_context.h"
+#include "quant/eval/statistics.h"
 #include "quant/eval/text_chunks.h"
 #include "quant/imatrix/checkpoint.h"
 #include "quant/imatrix/imatrix.h"
-#include "runtime/machine/thread_pool.h"
 #include "runtime/observer.h"
-#include "runtime/session.h"
 
 namespace lathe {
 
@@ -25,10 +25,15 @@ class ImatrixCollector : public Observer {
   // Collects for the matrices in layers, and for output.weight where asked and there.
   ImatrixCollector(const Model& model, ThreadPool& pool, bool process_output);
 
+  void on_text(std::size_t text) noexcept override { text_ = text; }
   void on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept override;
 
+  struct Place {
+    TensorId weight;
+    std::size_t text;
+  };
   // The first weight whose input was not finite.
-  const std::optional<TensorId>& first_bad() const noexcept { return first_bad_; }
+  const std::optional<Place>& first_bad() const noexcept { return first_bad_; }
   // Entries of the weights that saw at least one token.
   Imatrix result(bool means) const;
   // "weight: 12 of 256 columns" for inputs with columns that were zero in every token so far.
@@ -48,29 +53,32 @@ class ImatrixCollector : public Observer {
   ThreadPool& pool_;
   std::vector<int> slots_;  // by layer and role: index into sums_, -1 for those not collected
   std::vector<Sums> sums_;
-  std::optional<TensorId> first_bad_;
+  std::size_t text_ = 0;
+  std::optional<Place> first_bad_;
 };
 
 struct CollectOptions {
   bool process_output = false;
   bool perplexity = true;  // the head costs time; without it nothing can be said of the text
   std::vector<std::string> datasets{};  // names of the texts, kept in the file
-  bool means = true;       // the result has sums of x too
-  const Checkpoint* resume = nullptr;  // what was done before; the text starts at its first chunk
-  std::size_t save_every = 0;          // chunks; 0: save only when stopped
+  bool means = true;                    // the result has sums of x too
+  const Checkpoint* resume = nullptr;   // what was done before; the text starts at its first chunk
+  std::size_t save_every = 0;           // chunks; 0: save only when stopped
   // What was collected, when it is time to save it. May throw.
   std::function<void(const Checkpoint&, const Imatrix&)> save{};
   // Things worth knowing that are no reason to stop.
   std::function<void(const std::string&)> warn{};
 };
 
-// Called after each chunk (counted from 0); the perplexity so far, if wanted. False stops.
-using CollectProgress = std::function<bool(std::size_t chunk, const std::optional<Estimate>&)>;
+// Called often, with the chunks that are done, the perplexity so far (if wanted), the share of the
+// work that is done and what is being done. False stops.
+using CollectProgress = std::function<bool(std::size_t n_chunks, const std::optional<Estimate>&,
+                                           double fraction, std::string_view step)>;
 
-// Error (kFailed) at the first value that is not finite, naming tensor and chunk, and when the
-// progress says stop; what was collected until then is saved first.
-Imatrix collect_imatrix(Session& session, const TextChunks& text, const CollectOptions& options,
-                        const KernelTable& kernels, ThreadPool& pool,
-                        const CollectProgress& progress = {});
+// With the first model of the context. Error (kFailed) at the first value that is not finite,
+// naming tensor and chunk, and when the progress says stop; what was collected until then is saved
+// first, except in the middle of a group of chunks (layer by layer).
+Imatrix collect_imatrix(const EvalContext& context, const TextChunks& text,
+                        const CollectOptions& options, const CollectProgress& progress = {});
 
 }  // namespace lathe

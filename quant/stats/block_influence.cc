@@ -7,7 +7,7 @@
 #include <numbers>
 #include <numeric>
 
-#include "quant/eval/chunk_pass.h"
+#include "quant/eval/chunk_texts.h"
 #include "runtime/base/error.h"
 
 namespace lathe {
@@ -31,40 +31,51 @@ double cosine(const float* a, const float* b, std::size_t n) noexcept {
 
 BlockInfluenceCollector::BlockInfluenceCollector(std::size_t n_layer, std::size_t n_embd,
                                                  ThreadPool& pool)
-    : n_layer_(n_layer),
-      n_embd_(n_embd),
-      pool_(pool),
-      sums_(n_layer),
-      counts_(n_layer),
-      last_((n_layer + 1) * n_embd) {
+    : n_layer_(n_layer), n_embd_(n_embd), pool_(pool), sums_(n_layer), counts_(n_layer) {
   for (std::size_t n = 1; n < n_layer; ++n) angles_.emplace_back(n_layer - n + 1);
 }
 
-void BlockInfluenceCollector::on_hidden(int layer, MatrixView<const float> hidden) noexcept {
-  const auto i = static_cast<std::size_t>(layer);
-  if (i > 0) {
-    cosines_.resize(hidden.rows);
-    pool_.for_ranges(hidden.rows, 16, [&](std::size_t begin, std::size_t end) noexcept {
-      for (std::size_t r = begin; r < end; ++r) {
-        cosines_[r] = cosine(before_.data() + r * n_embd_, hidden.row(r), n_embd_);
-      }
-    });
-    for (const double c : cosines_) sums_[i - 1] += c;
-    counts_[i - 1] += hidden.rows;
-    finite_ = finite_ && std::isfinite(sums_[i - 1]);
-  }
+void BlockInfluenceCollector::on_text(std::size_t text) noexcept { text_ = text; }
+
+float* BlockInfluenceCollector::last_state(int boundary) noexcept {
+  LastStates& states = last_[text_];
+  states.resize((n_layer_ + 1) * n_embd_);
+  return states.data() + static_cast<std::size_t>(boundary) * n_embd_;
+}
+
+void BlockInfluenceCollector::on_layer_input(int layer, MatrixView<const float> hidden) noexcept {
   before_.resize(hidden.rows * n_embd_);
   for (std::size_t r = 0; r < hidden.rows; ++r) {
     std::copy_n(hidden.row(r), n_embd_, before_.data() + r * n_embd_);
   }
-  std::copy_n(hidden.row(hidden.rows - 1), n_embd_, last_.data() + i * n_embd_);
+  std::copy_n(hidden.row(hidden.rows - 1), n_embd_, last_state(layer));
 }
 
-void BlockInfluenceCollector::end_chunk() {
+void BlockInfluenceCollector::on_layer_output(int layer, MatrixView<const float> hidden) noexcept {
+  const auto i = static_cast<std::size_t>(layer);
+  cosines_.resize(hidden.rows);
+  pool_.for_ranges(hidden.rows, 16, [&](std::size_t begin, std::size_t end) noexcept {
+    for (std::size_t r = begin; r < end; ++r) {
+      cosines_[r] = cosine(before_.data() + r * n_embd_, hidden.row(r), n_embd_);
+    }
+  });
+  for (const double c : cosines_) sums_[i] += c;
+  counts_[i] += hidden.rows;
+  if (!first_bad_ && !std::isfinite(sums_[i])) first_bad_ = text_;
+  std::copy_n(hidden.row(hidden.rows - 1), n_embd_, last_state(layer + 1));
+}
+
+void BlockInfluenceCollector::finish_texts(std::size_t n) {
+  while (!last_.empty() && last_.begin()->first < n) {
+    add_angles(last_.begin()->second);
+    last_.erase(last_.begin());
+  }
+}
+
+void BlockInfluenceCollector::add_angles(const LastStates& last) {
   for (std::size_t n = 1; n < n_layer_; ++n) {
     for (std::size_t l = 0; l + n <= n_layer_; ++l) {
-      const double c =
-          cosine(last_.data() + l * n_embd_, last_.data() + (l + n) * n_embd_, n_embd_);
+      const double c = cosine(last.data() + l * n_embd_, last.data() + (l + n) * n_embd_, n_embd_);
       angles_[n - 1][l] += std::acos(std::clamp(c, -1.0, 1.0)) / std::numbers::pi;
     }
   }
@@ -87,26 +98,25 @@ BlockInfluenceCollector::Result BlockInfluenceCollector::result() const {
   return out;
 }
 
-BlockInfluenceCollector::Result measure_block_influence(Session& session, const TextChunks& text,
-                                                        ThreadPool& pool,
+BlockInfluenceCollector::Result measure_block_influence(const EvalContext& context,
+                                                        const TextChunks& text,
                                                         const BlockProgress& progress) {
-  const ModelTraits& traits = session.model().traits();
-  BlockInfluenceCollector collector(traits.n_layer, traits.n_embd, pool);
-  struct Attached {  // also taken away when something throws
-    Session& session;
-    ~Attached() { session.set_observer(nullptr); }
-  } attached{session};
-  session.set_observer(&collector);
-  Session* const sessions[] = {&session};
-  for (std::size_t c = 0; c < text.n_chunks(); ++c) {
-    const std::span<const Token> tokens = text.chunk(c);
-    run_chunk(sessions, tokens, tokens.size(), [](std::size_t, auto) {});
-    collector.end_chunk();
-    if (!collector.finite()) {
-      throw failed(fmt::format("chunk {}: a hidden state is not finite", c + 1));
-    }
-    if (progress && !progress(c + 1)) throw failed("stopped");
-  }
+  const ModelTraits& traits = context.runner.models()[0].model.traits();
+  BlockInfluenceCollector collector(traits.n_layer, traits.n_embd, context.pool);
+  Observer* const observers[] = {&collector};
+  const ChunkTexts texts(text, 0, text.n_ctx());
+  context.runner.run(texts.texts(),
+                     {.logits = {},
+                      .done = [&](std::size_t n) { collector.finish_texts(n); },
+                      .progress =
+                          [&](double fraction, std::string_view step) {
+                            if (collector.first_bad()) {
+                              throw failed(fmt::format("chunk {}: a hidden state is not finite",
+                                                       *collector.first_bad() + 1));
+                            }
+                            return !progress || progress(fraction, step);
+                          },
+                      .observers = observers});
   return collector.result();
 }
 

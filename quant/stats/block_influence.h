@@ -10,24 +10,28 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
+#include <string_view>
 #include <vector>
 
+#include "quant/eval/eval_context.h"
 #include "quant/eval/text_chunks.h"
-#include "runtime/machine/thread_pool.h"
 #include "runtime/observer.h"
-#include "runtime/session.h"
 
 namespace lathe {
 
-// Collects while a session runs chunk after chunk, each from position 0.
+// Collects while a run goes over texts, in either order (runtime/forward/forward_runner.h).
 class BlockInfluenceCollector : public Observer {
  public:
   BlockInfluenceCollector(std::size_t n_layer, std::size_t n_embd, ThreadPool& pool);
 
   void on_matmul_input(TensorId, MatrixView<const float>) noexcept override {}
-  void on_hidden(int layer, MatrixView<const float> hidden) noexcept override;
-  // After the last pass of a chunk.
-  void end_chunk();
+  void on_text(std::size_t text) noexcept override;
+  void on_layer_input(int layer, MatrixView<const float> hidden) noexcept override;
+  void on_layer_output(int layer, MatrixView<const float> hidden) noexcept override;
+  // Texts [0, n) are complete.
+  void finish_texts(std::size_t n);
 
   struct Result {
     std::vector<double> influence;             // [n_layer]
@@ -36,27 +40,35 @@ class BlockInfluenceCollector : public Observer {
     std::size_t n_tokens = 0, n_chunks = 0;
   };
   Result result() const;
-  bool finite() const noexcept { return finite_; }
+  // The first text with a hidden state that was not finite.
+  const std::optional<std::size_t>& first_bad() const noexcept { return first_bad_; }
 
  private:
+  // [n_layer + 1, n_embd] of the last token of a text that is on its way.
+  using LastStates = std::vector<float>;
+  float* last_state(int boundary) noexcept;
+  void add_angles(const LastStates& last);
+
   std::size_t n_layer_, n_embd_;
   ThreadPool& pool_;
+  std::size_t text_ = 0;
   std::vector<float> before_;    // rows that entered the layer
   std::vector<double> cosines_;  // of the rows of a pass
   std::vector<double> sums_;     // [n_layer] of cosines
   std::vector<std::size_t> counts_;
-  std::vector<float> last_;  // [n_layer + 1, n_embd] of the last token
+  std::map<std::size_t, LastStates> last_;  // by text
   std::vector<std::vector<double>> angles_;
   std::size_t n_chunks_ = 0;
-  bool finite_ = true;
+  std::optional<std::size_t> first_bad_;
 };
 
-// Called after each chunk, counted from 1; false stops.
-using BlockProgress = std::function<bool(std::size_t n_chunks_done)>;
+// Called often, with the share of the work that is done and what is being done; false stops.
+using BlockProgress = std::function<bool(double fraction, std::string_view step)>;
 
-// Error (kFailed) when stopped, and when a hidden state is not finite.
-BlockInfluenceCollector::Result measure_block_influence(Session& session, const TextChunks& text,
-                                                        ThreadPool& pool,
+// With the first model of the context. Error (kFailed) when stopped, and when a hidden state is not
+// finite.
+BlockInfluenceCollector::Result measure_block_influence(const EvalContext& context,
+                                                        const TextChunks& text,
                                                         const BlockProgress& progress = {});
 
 // The layers in the order in which they would be dropped: lowest score first, ties by number.

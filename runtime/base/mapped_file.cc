@@ -71,14 +71,19 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::uint8_t*>(data_), size_);
 }
 
-void MappedFile::advise_sequential(std::size_t offset, std::size_t length) const noexcept {
-  advise(data_, size_, offset, length, MADV_SEQUENTIAL);
-}
 void MappedFile::advise_will_need(std::size_t offset, std::size_t length) const noexcept {
   advise(data_, size_, offset, length, MADV_WILLNEED);
 }
 void MappedFile::advise_dont_need(std::size_t offset, std::size_t length) const noexcept {
   advise(data_, size_, offset, length, MADV_DONTNEED);
+}
+
+void MappedFile::drop(std::size_t offset, std::size_t length) const noexcept {
+  advise_dont_need(offset, length);
+  const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_DONTNEED);
+  ::close(fd);
 }
 
 }  // namespace lathe

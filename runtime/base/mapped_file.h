@@ -23,9 +23,11 @@ class MappedFile {
   const std::string& path() const noexcept { return path_; }
 
   // Hints to the kernel; failures are ignored.
-  void advise_sequential(std::size_t offset, std::size_t length) const noexcept;
   void advise_will_need(std::size_t offset, std::size_t length) const noexcept;
   void advise_dont_need(std::size_t offset, std::size_t length) const noexcept;
+  // Gives back the memory of the pages, the page cache's too unless another process has them
+  // mapped.
+  void drop(std::size_t offset, std::size_t length) const noexcept;
 
  private:
   std::string path_;

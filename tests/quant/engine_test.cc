@@ -18,6 +18,7 @@
 #include "runtime/base/error.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/support/error_of.h"
+#include "tests/support/evaluator.h"
 #include "tests/support/golden.h"
 #include "tests/support/temp_dir.h"
 
@@ -27,6 +28,21 @@ namespace {
 const std::string kLlama = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
 const std::string kOlmo = LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf";
 constexpr std::size_t kContext = 96;
+
+// What must not change any bit of a result.
+struct Split {
+  int n_threads = 1;
+  std::size_t n_batch = kContext, max_logits = kContext;
+  RunOrder order = RunOrder::kByText;
+  std::string spill{};
+};
+const Split kSplits[] = {{2, kContext, kContext},
+                         {3, 32, 32},
+                         {1, 40, 7},
+                         {2, 96, 1},
+                         {2, kContext, kContext, RunOrder::kByLayer},
+                         {3, 40, 7, RunOrder::kByLayer},
+                         {2, 32, 48, RunOrder::kByLayer, testing::TempDir()}};
 
 class Measures : public testing::Test {
  protected:
@@ -38,12 +54,17 @@ class Measures : public testing::Test {
     const Tokenizer tokenizer = Tokenizer::from_metadata(file_.metadata());
     return {tokenizer.encode(std::string_view(bytes.data(), bytes.size())), kContext, n_chunks, {}};
   }
-  std::unique_ptr<Session> session(const Model& model, ThreadPool& pool,
-                                   std::size_t n_batch = kContext,
-                                   std::size_t max_logits = kContext) {
-    return std::make_unique<Session>(
-        model, kernels_, pool,
-        SessionOptions{.n_ctx = kContext, .n_batch = n_batch, .max_logits = max_logits});
+  test::Evaluator on(std::vector<RunModel> models, ThreadPool& pool, const Split& split) const {
+    return {std::move(models), kernels_, pool,
+            RunOptions{.n_cells = kContext,
+                       .n_batch = split.n_batch,
+                       .max_logits = split.max_logits,
+                       .order = split.order,
+                       .hidden_bytes = kContext * 2 * 256 * sizeof(float),
+                       .spill_folder = split.spill}};
+  }
+  test::Evaluator on(const Model& model, ThreadPool& pool) const {
+    return on({{model}}, pool, Split{});
   }
 
   KernelTable kernels_;
@@ -51,23 +72,16 @@ class Measures : public testing::Test {
   std::unique_ptr<Model> model_ = load_model(file_);
 };
 
-struct Split {
-  int n_threads;
-  std::size_t n_batch, max_logits;
-};
-constexpr Split kSplits[] = {{2, kContext, kContext}, {3, 32, 32}, {1, 40, 7}, {2, 96, 1}};
-
 TEST_F(Measures, PerplexityDoesNotDependOnThreadsOrBatches) {
   ThreadPool one({.n_threads = 1, .pin = false});
-  const PerplexityResult want = measure_perplexity(*session(*model_, one), text(), kernels_, one);
+  const PerplexityResult want = measure_perplexity(on(*model_, one), text());
   EXPECT_EQ(want.running.size(), 3u);
   EXPECT_EQ(want.n_scored, 3 * (kContext / 2 - 1));
   EXPECT_GT(want.ppl.value, 2.0);
   EXPECT_LT(want.ppl.value, 500.0);
   for (const Split& s : kSplits) {
     ThreadPool pool({.n_threads = s.n_threads, .pin = false});
-    const PerplexityResult got = measure_perplexity(
-        *session(*model_, pool, s.n_batch, s.max_logits), text(), kernels_, pool);
+    const PerplexityResult got = measure_perplexity(on({{*model_}}, pool, s), text());
     EXPECT_EQ(got.running, want.running) << s.n_batch << ' ' << s.max_logits;
     EXPECT_EQ(got.chunk_nll, want.chunk_nll);
   }
@@ -75,7 +89,7 @@ TEST_F(Measures, PerplexityDoesNotDependOnThreadsOrBatches) {
 
 TEST_F(Measures, ImportanceDoesNotDependOnThreadsOrBatches) {
   ThreadPool one({.n_threads = 1, .pin = false});
-  const Imatrix want = collect_imatrix(*session(*model_, one), text(), {}, kernels_, one);
+  const Imatrix want = collect_imatrix(on(*model_, one), text(), {});
   EXPECT_EQ(want.entries.size(), 8u * 7u);
   for (const auto& [name, entry] : want.entries) {
     EXPECT_EQ(entry.counts, std::vector<float>{3 * kContext}) << name;
@@ -84,9 +98,9 @@ TEST_F(Measures, ImportanceDoesNotDependOnThreadsOrBatches) {
   for (const Split& s : kSplits) {
     for (const bool perplexity : {true, false}) {
       ThreadPool pool({.n_threads = s.n_threads, .pin = false});
-      const Imatrix got = collect_imatrix(
-          *session(*model_, pool, s.n_batch, s.max_logits), text(),
-          {.process_output = false, .perplexity = perplexity, .datasets = {}}, kernels_, pool);
+      const Imatrix got =
+          collect_imatrix(on({{*model_}}, pool, s), text(),
+                          {.process_output = false, .perplexity = perplexity, .datasets = {}});
       for (const auto& [name, entry] : want.entries) {
         EXPECT_EQ(got.find(name)->sum2, entry.sum2) << name;
       }
@@ -99,9 +113,8 @@ TEST_F(Measures, OutputWeightIsCollectedOnRequest) {
   model_ = load_model(file_);
   ThreadPool pool({.n_threads = 2, .pin = false});
   const auto entries = [&](bool process_output) {
-    return collect_imatrix(*session(*model_, pool), text(2),
-                           {.process_output = process_output, .perplexity = false, .datasets = {}},
-                           kernels_, pool)
+    return collect_imatrix(on(*model_, pool), text(2),
+                           {.process_output = process_output, .perplexity = false, .datasets = {}})
         .entries;
   };
   EXPECT_FALSE(entries(false).contains("output.weight"));
@@ -111,9 +124,7 @@ TEST_F(Measures, OutputWeightIsCollectedOnRequest) {
 TEST_F(Measures, DivergenceFromItselfIsZeroInAnySplit) {
   for (const Split& s : kSplits) {
     ThreadPool pool({.n_threads = s.n_threads, .pin = false});
-    const auto a = session(*model_, pool, s.n_batch, s.max_logits);
-    const auto b = session(*model_, pool, s.n_batch, s.max_logits);
-    const DivergenceResult r = measure_divergence(*a, *b, text(2), pool);
+    const DivergenceResult r = test::divergence(on({{*model_}, {*model_}}, pool, s), text(2));
     EXPECT_EQ(r.n_scored, 2 * (kContext / 2 - 1));
     EXPECT_EQ(r.kld.value, 0.0);
     EXPECT_EQ(r.same_top.value, 1.0);
@@ -123,12 +134,11 @@ TEST_F(Measures, DivergenceFromItselfIsZeroInAnySplit) {
 
 TEST_F(Measures, StoppingIsAnError) {
   ThreadPool pool({.n_threads = 1, .pin = false});
-  const auto s = session(*model_, pool);
   int n = 0;
   EXPECT_THAT(message_of(
                   [&] {
-                    measure_perplexity(*s, text(), kernels_, pool,
-                                       [&](const PerplexityResult&) { return ++n < 2; });
+                    measure_perplexity(on(*model_, pool), text(), {},
+                                       [&](const auto&, double, auto) { return ++n < 2; });
                   },
                   ErrorKind::kFailed),
               testing::HasSubstr("stopped"));
@@ -151,26 +161,87 @@ std::string damaged_model(const std::string& path, const std::string& tensor, fl
 }
 
 TEST_F(Measures, TheFirstNaNStopsAndIsNamed) {
+  using testing::HasSubstr;
   const TempDir dir;
   ThreadPool pool({.n_threads = 2, .pin = false});
-  const auto good = session(*model_, pool);
+  struct Case {
+    const char* tensor;
+    std::vector<const char*> said;
+  };
+  for (const Case& c :
+       {Case{"blk.3.ffn_norm.weight",
+             {"hidden states", "layer 3 is the first", "what enters blk.3.ffn_gate.weight",
+              "blk.3.ffn_norm.weight holds 1 value that is not finite"}},
+        Case{"blk.5.attn_output.weight",
+             {"layer 5 is the first", "what enters blk.5.ffn_gate.weight",
+              "blk.5.attn_output.weight holds 1"}},
+        Case{"output_norm.weight",
+             {"position 48", "all layers are, the output head is not",
+              "output_norm.weight holds 1"}}}) {
+    const GgufFile file = GgufFile::open(damaged_model(dir.file("nan.gguf"), c.tensor, NAN));
+    const std::unique_ptr<Model> bad = load_model(file);
+    for (const RunOrder order : {RunOrder::kByText, RunOrder::kByLayer}) {
+      const Split split{.order = order};
+      const std::string alone = message_of(
+          [&] { measure_perplexity(on({{*bad}}, pool, split), text()); }, ErrorKind::kFailed);
+      EXPECT_THAT(alone, HasSubstr("chunk 1"));
+      for (const char* said : c.said) EXPECT_THAT(alone, HasSubstr(said));
+      const auto against = [&](const Model& base, const Model& candidate) {
+        return message_of(
+            [&] {
+              test::divergence(
+                  on({{base, {}, {}, "the base"}, {candidate, {}, {}, "the candidate"}}, pool,
+                     split),
+                  text());
+            },
+            ErrorKind::kFailed);
+      };
+      EXPECT_THAT(against(*model_, *bad), HasSubstr("of the candidate"));
+      EXPECT_THAT(against(*bad, *model_), HasSubstr("of the base"));
+    }
+  }
   const GgufFile file =
       GgufFile::open(damaged_model(dir.file("nan.gguf"), "blk.3.ffn_norm.weight", NAN));
-  const std::unique_ptr<Model> bad_model = load_model(file);
-  const auto bad = session(*bad_model, pool);
-  EXPECT_THAT(
-      message_of([&] { measure_perplexity(*bad, text(), kernels_, pool); }, ErrorKind::kFailed),
-      testing::HasSubstr("chunk 1, position 48"));
-  EXPECT_THAT(
-      message_of([&] { measure_divergence(*good, *bad, text(), pool); }, ErrorKind::kFailed),
-      testing::HasSubstr("candidate model"));
-  EXPECT_THAT(
-      message_of([&] { measure_divergence(*bad, *good, text(), pool); }, ErrorKind::kFailed),
-      testing::HasSubstr("base model"));
+  const std::unique_ptr<Model> bad = load_model(file);
   const std::string message =
-      message_of([&] { collect_imatrix(*bad, text(), {}, kernels_, pool); }, ErrorKind::kFailed);
-  EXPECT_THAT(message, testing::HasSubstr("chunk 1"));
-  EXPECT_THAT(message, testing::HasSubstr("blk.3.ffn_")) << "where it came up";
+      message_of([&] { collect_imatrix(on(*bad, pool), text(), {}); }, ErrorKind::kFailed);
+  EXPECT_THAT(message, HasSubstr("chunk 1"));
+  EXPECT_THAT(message, HasSubstr("blk.3.ffn_")) << "where it came up";
+}
+
+// What was measured before an interruption is not measured again, and nothing changes.
+TEST_F(Measures, AMeasurementGoesOn) {
+  ThreadPool pool({.n_threads = 2, .pin = false});
+  const PerplexityResult whole = measure_perplexity(on(*model_, pool), text());
+  ChunkRecords records;
+  message_of(
+      [&] {
+        measure_perplexity(
+            on(*model_, pool), text(), {.records = &records},
+            [](const PerplexityResult& r, double, auto) { return r.running.size() < 2; });
+      },
+      ErrorKind::kFailed);
+  ASSERT_EQ(records.size(), 2u);
+  const TempDir dir;
+  const RunIdentity identity = {{"text", "some"}};
+  write_eval_checkpoint(records, identity, dir.file("c"));
+  ChunkRecords kept = read_eval_checkpoint(dir.file("c"), identity);
+  EXPECT_EQ(kept, records);
+  double first_fraction = 0.0;
+  const PerplexityResult rest =
+      measure_perplexity(on(*model_, pool), text(), {.records = &kept},
+                         [&](const PerplexityResult&, double fraction, auto) {
+                           if (first_fraction == 0.0) first_fraction = fraction;
+                           return true;
+                         });
+  EXPECT_EQ(first_fraction, 1.0) << "the last of three chunks";
+  EXPECT_EQ(rest.running, whole.running);
+  EXPECT_THAT(message_of(
+                  [&] {
+                    read_eval_checkpoint(dir.file("c"), {{"text", "other"}});
+                  },
+                  ErrorKind::kUsage),
+              testing::HasSubstr("its text was 'some', now it is 'other'"));
 }
 
 TEST_F(Measures, VocabulariesThatDifferAreRefused) {
@@ -195,8 +266,7 @@ TEST_F(Measures, VocabulariesThatDifferAreRefused) {
 TEST_F(Measures, MoreBitsDivergeLess) {
   const TempDir dir;
   ThreadPool pool({.n_threads = 2, .pin = false});
-  const auto base = session(*model_, pool);
-  const Imatrix imatrix = collect_imatrix(*base, text(), {}, kernels_, pool);
+  const Imatrix imatrix = collect_imatrix(on(*model_, pool), text(), {});
   double last = 0.0;
   for (const char* recipe : {"F16", "Q8_0", "Q6_K", "Q4_K_M", "Q3_K_S", "Q2_K"}) {
     const Plan plan =
@@ -205,7 +275,7 @@ TEST_F(Measures, MoreBitsDivergeLess) {
     const GgufFile q = GgufFile::open(dir.file("q"));
     const std::unique_ptr<Model> candidate = load_model(q);
     const double kld =
-        measure_divergence(*base, *session(*candidate, pool), text(2), pool).kld.value;
+        test::divergence(on({{*model_}, {*candidate}}, pool, Split{}), text(2)).kld.value;
     if (std::string(recipe) == "F16") {
       EXPECT_EQ(kld, 0.0);
     } else {

@@ -10,6 +10,7 @@
 #include "quant/imatrix/legacy.h"
 #include "runtime/base/error.h"
 #include "tests/support/engine_run.h"
+#include "tests/support/evaluator.h"
 #include "tests/support/golden.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
@@ -114,8 +115,13 @@ class Resume : public testing::Test {
   Imatrix collect(CollectOptions options, const CollectProgress& progress = {}) {
     options.datasets = {"text"};
     test::Engine engine(file_, {.n_batch = 32}, 32);
-    return collect_imatrix(engine.session(), text_, options, engine.kernels(), engine.pool(),
-                           progress);
+    const test::Evaluator on({{engine.model()}}, engine.kernels(), engine.pool(),
+                             RunOptions{.n_cells = 32,
+                                        .n_batch = 32,
+                                        .max_logits = 32,
+                                        .k_format = Format::F32,
+                                        .v_format = Format::F32});
+    return collect_imatrix(on, text_, options, progress);
   }
   GgufFile file_ = test::tiny_model({});
   TextChunks text_{test::some_tokens(32 * 7, 200), 32, 0, {}};
@@ -134,17 +140,18 @@ TEST_F(Resume, AnInterruptedRunEndsInTheSameBytes) {
     write_checkpoint(checkpoint, identity, path);
     ++n_saved;
   };
-  EXPECT_THROW(collect(options, [](std::size_t chunk, const auto&) { return chunk < 4; }), Error);
+  EXPECT_THROW(collect(options, [](std::size_t n, const auto&, double, auto) { return n < 5; }),
+               Error);
   EXPECT_EQ(n_saved, 3u);  // after chunks 2, 4 and 5
   const Checkpoint done = read_checkpoint(path, identity);
   EXPECT_EQ(done.n_chunks, 5u);
   options.resume = &done;
-  std::vector<std::size_t> chunks;
-  const Imatrix rest = collect(options, [&](std::size_t chunk, const auto&) {
-    chunks.push_back(chunk);
+  std::vector<std::size_t> done_chunks;
+  const Imatrix rest = collect(options, [&](std::size_t n, const auto&, double, auto) {
+    done_chunks.push_back(n);
     return true;
   });
-  EXPECT_THAT(chunks, ElementsAre(5u, 6u));
+  EXPECT_THAT(done_chunks, ElementsAre(6u, 7u));
   EXPECT_EQ(written(rest), whole);
 }
 

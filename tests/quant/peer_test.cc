@@ -9,13 +9,13 @@
 
 #include "kernels/tiers.h"
 #include "models/registry.h"
-#include "quant/eval/chunk_pass.h"
 #include "quant/eval/divergence.h"
 #include "quant/eval/perplexity.h"
 #include "quant/imatrix/collect.h"
 #include "quant/pipeline/quantize.h"
 #include "runtime/base/error.h"
 #include "runtime/text/tokenizer.h"
+#include "tests/support/evaluator.h"
 #include "tests/support/golden.h"
 #include "tests/support/temp_dir.h"
 
@@ -30,18 +30,9 @@ std::string text_of(const std::string& path) {
   return {bytes.begin(), bytes.end()};
 }
 
-// A model with a session for evaluation.
 struct Loaded {
-  explicit Loaded(const std::string& path, ThreadPool& pool, std::size_t n_batch = kContext,
-                  std::size_t max_logits = 0)
-      : file(GgufFile::open(path)), model(load_model(file)) {
+  explicit Loaded(const std::string& path) : file(GgufFile::open(path)), model(load_model(file)) {
     EXPECT_TRUE(select_kernels("", &kernels));
-    const std::size_t rows = logit_rows(model->traits().n_vocab, n_batch);
-    session = std::make_unique<Session>(
-        *model, kernels, pool,
-        SessionOptions{.n_ctx = kContext,
-                       .n_batch = n_batch,
-                       .max_logits = max_logits == 0 ? rows : max_logits});
   }
   TextChunks chunks(const std::string& text, std::size_t max_chunks) const {
     const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata());
@@ -52,8 +43,16 @@ struct Loaded {
   KernelTable kernels;
   GgufFile file;
   std::unique_ptr<Model> model;
-  std::unique_ptr<Session> session;
 };
+
+test::Evaluator evaluator(std::vector<RunModel> models, const KernelTable& kernels,
+                          ThreadPool& pool) {
+  const std::size_t n_vocab = models[0].model.traits().n_vocab;
+  return {
+      std::move(models), kernels, pool,
+      RunOptions{
+          .n_cells = kContext, .n_batch = kContext, .max_logits = logit_rows(n_vocab, kContext)}};
+}
 
 // "[1]55.3397,[2]51.0148,..."
 std::vector<double> running_values(const std::string& text) {
@@ -97,7 +96,7 @@ class Peer : public testing::TestWithParam<const char*> {
 
 TEST_P(Peer, PerplexityOfF16) {
   constexpr std::size_t kChunks = 6;
-  Loaded m(f16(), pool_);
+  const Loaded m(f16());
   struct Case {
     const char *golden, *text;
   };
@@ -105,8 +104,8 @@ TEST_P(Peer, PerplexityOfF16) {
                         Case{"ppl-f16-wiki.txt", "text/wiki.test.raw"}}) {
     const std::vector<double> want = running_values(text_of(golden(c.golden)));
     ASSERT_GE(want.size(), kChunks);
-    const PerplexityResult got = measure_perplexity(
-        *m.session, m.chunks(text_of(kShared + c.text), kChunks), m.kernels, pool_);
+    const PerplexityResult got = measure_perplexity(evaluator({{*m.model}}, m.kernels, pool_),
+                                                    m.chunks(text_of(kShared + c.text), kChunks));
     ASSERT_EQ(got.running.size(), kChunks);
     EXPECT_EQ(got.n_scored, kChunks * 255);
     for (std::size_t i = 0; i < kChunks; ++i) {
@@ -118,17 +117,17 @@ TEST_P(Peer, PerplexityOfF16) {
 // Layers that are skipped count as layers that the peer pruned to a file of its own.
 TEST_P(Peer, PerplexityWithoutSomeLayers) {
   constexpr std::size_t kChunks = 6;
-  Loaded m(f16(), pool_);
+  const Loaded m(f16());
   const TextChunks text = m.chunks(text_of(kShared + "text/books-eval.txt"), kChunks);
   struct Case {
     const char* golden;
     std::vector<int> layers;
   };
   for (const Case& c : {Case{"ppl-prune-4.txt", {4}}, Case{"ppl-prune-2-3.txt", {2, 3}}}) {
-    m.session->set_skipped_layers(c.layers);
     const std::vector<double> want = running_values(text_of(golden(c.golden)));
     ASSERT_GE(want.size(), kChunks);
-    const PerplexityResult got = measure_perplexity(*m.session, text, m.kernels, pool_);
+    const PerplexityResult got =
+        measure_perplexity(evaluator({{*m.model, {}, c.layers}}, m.kernels, pool_), text);
     for (std::size_t i = 0; i < kChunks; ++i) {
       EXPECT_NEAR(got.running[i], want[i], 0.001 * want[i]) << c.golden << " chunk " << i + 1;
     }
@@ -137,12 +136,12 @@ TEST_P(Peer, PerplexityWithoutSomeLayers) {
 
 TEST_P(Peer, DivergenceOfItsQ4_K_MFile) {
   constexpr std::size_t kChunks = 6;
-  Loaded base(f16(), pool_), candidate(golden(std::string(GetParam()) + "-Q4_K_M.gguf"), pool_);
+  const Loaded base(f16()), candidate(golden(std::string(GetParam()) + "-Q4_K_M.gguf"));
   const std::vector<double> want = table_line(text_of(golden("kld-Q4_K_M.txt")), kChunks);
   ASSERT_GE(want.size(), 10u);
   const DivergenceResult got =
-      measure_divergence(*base.session, *candidate.session,
-                         base.chunks(text_of(kShared + "text/books-eval.txt"), kChunks), pool_);
+      test::divergence(evaluator({{*base.model}, {*candidate.model}}, base.kernels, pool_),
+                       base.chunks(text_of(kShared + "text/books-eval.txt"), kChunks));
   EXPECT_NEAR(got.ppl.value, want[0], 0.003 * want[0]);
   EXPECT_NEAR(got.ppl.error, want[1], 0.01 * want[1]);
   EXPECT_NEAR(got.ln_ppl_ratio.value, want[2], 2.0 * want[3]);
@@ -153,12 +152,13 @@ TEST_P(Peer, DivergenceOfItsQ4_K_MFile) {
 
 TEST_P(Peer, ImportanceOfTheCalibrationText) {
   constexpr std::size_t kChunks = 60;
-  Loaded m(f16(), pool_);
+  const Loaded m(f16());
   std::vector<double> running;
   const Imatrix got = collect_imatrix(
-      *m.session, m.chunks(text_of(kShared + "text/books-calibration.txt"), kChunks),
-      {.datasets = {"books-calibration.txt"}}, m.kernels, pool_,
-      [&](std::size_t, const std::optional<Estimate>& ppl) {
+      evaluator({{*m.model}}, m.kernels, pool_),
+      m.chunks(text_of(kShared + "text/books-calibration.txt"), kChunks),
+      {.datasets = {"books-calibration.txt"}},
+      [&](std::size_t, const std::optional<Estimate>& ppl, double, std::string_view) {
         running.push_back(ppl->value);
         return true;
       });
@@ -188,7 +188,7 @@ TEST_P(Peer, ImportanceOfTheCalibrationText) {
 TEST_P(Peer, OurFilesDivergeNoMoreThanItsFiles) {
   constexpr std::size_t kChunks = 4;
   const TempDir dir;
-  Loaded base(f16(), pool_);
+  const Loaded base(f16());
   const TextChunks text = base.chunks(text_of(kShared + "text/books-eval.txt"), kChunks);
   const Imatrix imatrix = read_imatrix(golden("imatrix.gguf"));
   for (const char* recipe : {"Q8_0", "Q6_K", "Q4_K_M", "Q3_K_M"}) {
@@ -198,8 +198,9 @@ TEST_P(Peer, OurFilesDivergeNoMoreThanItsFiles) {
     const Plan plan =
         make_plan(read_model_header(base.file), {.recipe = find_recipe(recipe), .imatrix = true});
     quantize({base.file, plan, &imatrix, dir.file("q")}, base.kernels, pool_);
-    Loaded candidate(dir.file("q"), pool_);
-    const DivergenceResult got = measure_divergence(*base.session, *candidate.session, text, pool_);
+    const Loaded candidate(dir.file("q"));
+    const DivergenceResult got =
+        test::divergence(evaluator({{*base.model}, {*candidate.model}}, base.kernels, pool_), text);
     EXPECT_LE(got.kld.value, want[4] + 2.0 * want[5]) << recipe;
   }
 }

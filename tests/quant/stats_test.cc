@@ -12,12 +12,13 @@
 
 #include "kernels/tiers.h"
 #include "models/registry.h"
-#include "quant/eval/chunk_pass.h"
 #include "quant/plan/plan.h"
 #include "quant/stats/activation_stats.h"
 #include "quant/stats/block_influence.h"
 #include "quant/stats/weight_stats.h"
 #include "runtime/base/error.h"
+#include "runtime/session.h"
+#include "tests/support/evaluator.h"
 #include "tests/support/golden.h"
 
 namespace lathe {
@@ -176,7 +177,13 @@ TEST(WeightStats, EqualADirectComputation) {
 struct Capture : Observer {
   std::map<int, std::vector<std::vector<float>>> rows;  // by layer, in the order of tokens
   void on_matmul_input(TensorId, MatrixView<const float>) noexcept override {}
-  void on_hidden(int layer, MatrixView<const float> hidden) noexcept override {
+  void on_layer_input(int layer, MatrixView<const float> hidden) noexcept override {
+    keep(layer, hidden);
+  }
+  void on_layer_output(int layer, MatrixView<const float> hidden) noexcept override {
+    if (layer == 7) keep(8, hidden);
+  }
+  void keep(int layer, MatrixView<const float> hidden) {
     for (std::size_t r = 0; r < hidden.rows; ++r) {
       rows[layer].emplace_back(hidden.row(r), hidden.row(r) + hidden.cols);
     }
@@ -212,11 +219,17 @@ TEST(BlockInfluence, EqualsTheCosinesOfAllHiddenStates) {
   Session session(*model, kernels, pool, {.n_ctx = kContext, .n_batch = kContext});
   Capture all;
   session.set_observer(&all);
-  Session* const sessions[] = {&session};
   for (std::size_t c = 0; c < text.n_chunks(); ++c) {
-    run_chunk(sessions, text.chunk(c), kContext, [](std::size_t, auto) {});
+    std::vector<BatchItem> items;
+    for (const Token t : text.chunk(c)) {
+      items.push_back({t, static_cast<std::int32_t>(items.size()), 1, false});
+    }
+    session.clear();
+    ASSERT_TRUE(session.decode(items, MatmulPath::kPanel));
   }
-  const auto result = measure_block_influence(session, text, pool);
+  const test::Evaluator on({{*model}}, kernels, pool,
+                           RunOptions{.n_cells = kContext, .n_batch = kContext});
+  const auto result = measure_block_influence(on, text);
   EXPECT_EQ(result.n_tokens, 3 * kContext);
   EXPECT_EQ(result.n_chunks, 3u);
   ASSERT_EQ(result.influence.size(), 8u);
@@ -243,7 +256,7 @@ TEST(BlockInfluence, EqualsTheCosinesOfAllHiddenStates) {
   }
 }
 
-TEST(BlockInfluence, DoesNotDependOnBatchSizeOrThreads) {
+TEST(BlockInfluence, DoesNotDependOnBatchSizeThreadsOrOrder) {
   constexpr std::size_t kContext = 32;
   const GgufFile file = GgufFile::open(kModel);
   const std::unique_ptr<Model> model = load_model(file);
@@ -251,14 +264,23 @@ TEST(BlockInfluence, DoesNotDependOnBatchSizeOrThreads) {
   ASSERT_TRUE(select_kernels("", &kernels));
   const TextChunks text = random_text(kContext);
   std::vector<BlockInfluenceCollector::Result> results;
-  for (const auto& [n_batch, n_threads] : {std::pair{32, 1}, std::pair{7, 3}}) {
-    ThreadPool pool({.n_threads = n_threads, .pin = false});
-    Session session(*model, kernels, pool,
-                    {.n_ctx = kContext, .n_batch = static_cast<std::size_t>(n_batch)});
-    results.push_back(measure_block_influence(session, text, pool));
+  struct Case {
+    std::size_t n_batch;
+    int n_threads;
+    RunOrder order;
+  };
+  for (const Case& c : {Case{32, 1, RunOrder::kByText}, Case{7, 3, RunOrder::kByText},
+                        Case{20, 2, RunOrder::kByLayer}}) {
+    ThreadPool pool({.n_threads = c.n_threads, .pin = false});
+    const test::Evaluator on(
+        {{*model}}, kernels, pool,
+        RunOptions{.n_cells = kContext, .n_batch = c.n_batch, .order = c.order});
+    results.push_back(measure_block_influence(on, text));
   }
-  EXPECT_EQ(results[0].influence, results[1].influence);
-  EXPECT_EQ(results[0].angular, results[1].angular);
+  for (const auto& result : results) {
+    EXPECT_EQ(result.influence, results[0].influence);
+    EXPECT_EQ(result.angular, results[0].angular);
+  }
 }
 
 TEST(BlockInfluence, LowestScoresAreDroppedFirst) {

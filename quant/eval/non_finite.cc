@@ -1,0 +1,124 @@
+#include "quant/eval/non_finite.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <vector>
+
+#include "runtime/tensor_role.h"
+
+namespace lathe {
+namespace {
+
+// A sum is finite only if all terms are; terms cannot overflow a double.
+bool all_finite(const float* x, std::size_t n) noexcept {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < n; ++i) sum += std::abs(static_cast<double>(x[i]));
+  return std::isfinite(sum);
+}
+
+bool all_finite(MatrixView<const float> rows) noexcept {
+  for (std::size_t r = 0; r < rows.rows; ++r) {
+    if (!all_finite(rows.row(r), rows.cols)) return false;
+  }
+  return true;
+}
+
+class Tracer : public Observer {
+ public:
+  void on_layer_input(int layer, MatrixView<const float> hidden) noexcept override {
+    if (layer == 0 && !found() && !all_finite(hidden)) embedding_ = true;
+  }
+  void on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept override {
+    if (!found() && !all_finite(input)) weight_ = weight;
+  }
+  void on_layer_output(int layer, MatrixView<const float> hidden) noexcept override {
+    if (!all_finite(hidden)) layer_ = std::min(layer_.value_or(layer), layer);
+  }
+
+  bool embedding() const noexcept { return embedding_; }
+  const std::optional<TensorId>& weight() const noexcept { return weight_; }
+  const std::optional<int>& layer() const noexcept { return layer_; }
+
+ private:
+  bool found() const noexcept { return embedding_ || weight_ || layer_; }
+
+  bool embedding_ = false;
+  std::optional<TensorId> weight_;
+  std::optional<int> layer_;
+};
+
+std::size_t count_bad(const WeightView& view, const KernelTable& kernels, ThreadPool& pool) {
+  std::atomic<std::size_t> n_bad{0};
+  pool.for_ranges(view.rows, 16, [&](std::size_t begin, std::size_t end) noexcept {
+    std::vector<float> row(view.cols);
+    for (std::size_t r = begin; r < end; ++r) {
+      kernels.decode[index_of(view.format)](view.slice_rows(r, 1).data, view.cols, row.data());
+      n_bad += static_cast<std::size_t>(
+          std::count_if(row.begin(), row.end(), [](float v) { return !std::isfinite(v); }));
+    }
+  });
+  return n_bad;
+}
+
+// "; blk.3.ffn_up.weight holds 2 values that are not finite" for the weights of a layer (-1: of
+// the whole model).
+std::string bad_weights(const Model& model, int layer, const EvalContext& context) {
+  std::string out;
+  for (std::size_t r = 0; r < kTensorRoleCount; ++r) {
+    const auto role = static_cast<TensorRole>(r);
+    if (role_is_per_layer(role) != (layer >= 0)) continue;
+    for (const TensorPart part : {TensorPart::kWeight, TensorPart::kBias}) {
+      const WeightView& view = model.weights().get(role, layer, part);
+      const std::size_t n = view ? count_bad(view, context.kernels, context.pool) : 0;
+      if (n == 0) continue;
+      out += fmt::format("; {} holds {} value{} not finite", tensor_name({role, layer, part}), n,
+                         n == 1 ? " that is" : "s that are");
+    }
+  }
+  return out;
+}
+
+std::string in_words(const Tracer& tracer, const Model& model, const EvalContext& context) {
+  if (tracer.embedding()) {
+    return "the token embeddings are not" + bad_weights(model, -1, context);
+  }
+  std::string out;
+  if (tracer.layer()) {
+    out = fmt::format("layer {} is the first", *tracer.layer());
+  } else {
+    out = "all layers are, the output head is not";
+  }
+  if (tracer.weight()) {
+    out += fmt::format(", and what enters {} the first such input", tensor_name(*tracer.weight()));
+  }
+  return out + bad_weights(model, tracer.layer().value_or(-1), context);
+}
+
+}  // namespace
+
+void FiniteWatch::on_layer_output(int layer, MatrixView<const float> hidden) noexcept {
+  if (first_) return;
+  std::atomic<bool> finite{true};
+  pool_->for_ranges(hidden.rows, 16, [&](std::size_t begin, std::size_t end) noexcept {
+    if (!all_finite(hidden.slice(begin, end - begin))) finite = false;
+  });
+  if (!finite) first_ = Place{text_, layer};
+}
+
+std::string locate_non_finite(const EvalContext& context, std::size_t m, RunText text) {
+  const RunModel& model = context.runner.models()[m];
+  Tracer tracer;
+  Observer* const observers[] = {&tracer};
+  RunOptions options = context.runner.options();
+  options.order = RunOrder::kByText;
+  options.max_logits = std::min<std::size_t>(options.max_logits, 16);
+  const RunText texts[] = {text};
+  make_forward_runner({model}, context.kernels, context.pool, options)
+      ->run(texts, {.logits = {}, .done = {}, .progress = {}, .observers = observers});
+  return in_words(tracer, model.model, context);
+}
+
+}  // namespace lathe

@@ -1,0 +1,269 @@
+#include "runtime/forward/by_layer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/error.h"
+#include "runtime/batch_check.h"
+
+namespace lathe {
+namespace {
+
+std::size_t count_wanted(RunText text) noexcept {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](const BatchItem& item) { return item.want_logits; }));
+}
+
+KvCache::Shape one_layer(const ModelTraits& t, const RunOptions& options) {
+  return {1, t.n_head_kv, t.head_dim, options.n_cells, options.k_format, options.v_format};
+}
+
+}  // namespace
+
+struct LayerByLayer::Engine {
+  Engine(const RunModel& run_model, const KernelTable& kernels, ThreadPool& pool,
+         const RunOptions& options)
+      : of(run_model),
+        model(of.model),
+        traits(model.traits()),
+        cache(one_layer(traits, options)),
+        cells(options.n_batch),
+        scratch(model.scratch_bytes(
+            kernels, pool.size(), std::max(options.n_batch, options.max_logits), options.n_cells)),
+        logits(options.max_logits * traits.n_vocab * sizeof(float)),
+        stream(model, of.files),
+        ctx{kernels, pool, scratch, model.weights(), MatmulPath::kPanel} {
+    cache.reserve(options.n_batch);
+    for (int i = 0; i < n_layer(); ++i) {
+      if (std::find(of.skipped_layers.begin(), of.skipped_layers.end(), i) ==
+          of.skipped_layers.end()) {
+        runs.push_back(i);
+      }
+    }
+  }
+
+  int n_layer() const noexcept { return static_cast<int>(traits.n_layer); }
+  // What comes after the n-th layer that is run: another, or the head (n_layer).
+  int after(std::size_t n) const noexcept { return n + 1 < runs.size() ? runs[n + 1] : n_layer(); }
+  int first() const noexcept { return runs.empty() ? n_layer() : runs.front(); }
+  MatrixView<float> logit_rows(std::size_t n) noexcept {
+    return {logits.as<float>().data(), n, traits.n_vocab};
+  }
+
+  const RunModel& of;
+  const Model& model;
+  const ModelTraits& traits;
+  std::vector<int> runs;  // the layers that are not skipped
+  KvCache cache;          // of the layer that is being run
+  std::vector<std::int32_t> cells;
+  Arena scratch;
+  AlignedBuffer logits;  // [max_logits, n_vocab]
+  WeightStream stream;
+  ExecContext ctx;
+};
+
+struct LayerByLayer::Group {
+  Group(std::span<const RunText> all, std::size_t begin, std::size_t end)
+      : first(begin), n_all(all.size()), texts(all.subspan(begin, end - begin)) {
+    for (const RunText text : texts) {
+      item_of.push_back(item_of.back() + text.size());
+      row_of.push_back(row_of.back() + count_wanted(text));
+    }
+  }
+  std::size_t n_items() const noexcept { return item_of.back(); }
+  std::size_t n_rows() const noexcept { return row_of.back(); }
+
+  std::size_t first, n_all;  // of the texts in the run
+  std::span<const RunText> texts;
+  std::vector<std::size_t> item_of{0}, row_of{0};    // where each text starts; and the ends
+  std::unique_ptr<HiddenStore> hidden;               // [n_items, n_embd] of the model at work
+  std::vector<std::unique_ptr<HiddenStore>> wanted;  // by model: [n_rows, n_embd], last layer's
+};
+
+// Work is counted in rows times the bytes of weights that they meet.
+class LayerByLayer::Meter {
+ public:
+  Meter(std::span<const RunText> texts, const LayerByLayer& runner, const RunCallbacks& callbacks)
+      : callbacks_(callbacks) {
+    std::size_t n_items = 0, n_rows = 0;
+    for (const RunText text : texts) {
+      n_items += text.size();
+      n_rows += count_wanted(text);
+    }
+    for (const auto& engine : runner.engines_) {
+      for (const int layer : engine->runs) add(n_items, *engine, layer, total_);
+      add(n_rows, *engine, engine->n_layer(), total_);
+    }
+  }
+
+  void step(std::size_t n, const Engine& engine, int layer, const Group& group) {
+    add(n, engine, layer, done_);
+    if (!callbacks_.progress) return;
+    const std::string where = layer == engine.n_layer()
+                                  ? "output head"
+                                  : fmt::format("layer {} of {}", layer + 1, engine.n_layer());
+    const std::string texts = group.texts.size() == group.n_all
+                                  ? ""
+                                  : fmt::format(", texts {} to {} of {}", group.first + 1,
+                                                group.first + group.texts.size(), group.n_all);
+    report(where + texts);
+  }
+
+  void report(const std::string& step) {
+    if (!callbacks_.progress) return;
+    if (!callbacks_.progress(total_ > 0 ? done_ / total_ : 1.0, step)) throw failed("stopped");
+  }
+
+ private:
+  static void add(std::size_t n, const Engine& engine, int layer, double& sum) {
+    sum += static_cast<double>(n) * static_cast<double>(engine.stream.bytes(layer));
+  }
+
+  const RunCallbacks& callbacks_;
+  double total_ = 0.0, done_ = 0.0;
+};
+
+LayerByLayer::LayerByLayer(std::vector<RunModel> models, const KernelTable& kernels,
+                           ThreadPool& pool, const RunOptions& options)
+    : ForwardRunner(std::move(models), options), kernels_(kernels), pool_(pool) {
+  options_.n_batch = std::min(options_.n_batch, options_.n_cells);
+  for (const RunModel& m : models_) {
+    engines_.push_back(std::make_unique<Engine>(m, kernels_, pool_, options_));
+  }
+}
+
+LayerByLayer::~LayerByLayer() = default;
+
+std::size_t LayerByLayer::group_end(std::span<const RunText> texts,
+                                    std::size_t first) const noexcept {
+  std::size_t width = 0, kept_width = 0;  // floats an item, and a wanted row, take
+  for (const auto& engine : engines_) {
+    width = std::max(width, engine->traits.n_embd);
+    kept_width += engine->traits.n_embd;
+  }
+  std::size_t end = first, n_floats = 0;
+  while (end < texts.size()) {
+    n_floats += texts[end].size() * width + count_wanted(texts[end]) * kept_width;
+    if (end > first && n_floats * sizeof(float) > options_.hidden_bytes) break;
+    ++end;
+  }
+  return end;
+}
+
+void LayerByLayer::run(std::span<const RunText> texts, const RunCallbacks& callbacks) {
+  for (const RunText text : texts) {
+    if (text.size() <= options_.n_cells) continue;
+    throw usage_error(fmt::format("a text of {} tokens is longer than the context of {}",
+                                  text.size(), options_.n_cells));
+  }
+  for (std::size_t m = 0; m < engines_.size(); ++m) {
+    engines_[m]->ctx.observer = callbacks.observer(m);
+  }
+  Meter meter(texts, *this, callbacks);
+  for (std::size_t first = 0, end = 0; first < texts.size(); first = end) {
+    end = group_end(texts, first);
+    Group group(texts, first, end);
+    run_group(group, callbacks, meter);
+    if (callbacks.done) callbacks.done(end);
+    meter.report("");
+  }
+}
+
+void LayerByLayer::run_group(Group& group, const RunCallbacks& callbacks, Meter& meter) {
+  for (const auto& engine : engines_) {
+    engine->stream.read_ahead(engine->first());
+    group.hidden = std::make_unique<HiddenStore>(group.n_items(), engine->traits.n_embd,
+                                                 options_.spill_folder);
+    run_layers(*engine, group, meter);
+  }
+  group.hidden.reset();
+  run_heads(group, callbacks, meter);
+}
+
+void LayerByLayer::run_layers(Engine& engine, Group& group, Meter& meter) {
+  const std::size_t n_texts = group.texts.size();
+  for (std::size_t t = 0; t < n_texts; ++t) {
+    const RunText text = group.texts[t];
+    engine.cache.clear();
+    check_batch(text, engine.traits.n_vocab, engine.cache);
+    engine.model.embed(engine.ctx, text, group.hidden->rows(group.item_of[t], text.size()));
+  }
+  for (std::size_t n = 0; n < engine.runs.size(); ++n) {
+    engine.stream.read_ahead(engine.after(n));
+    run_layer(engine, group, engine.runs[n], meter);
+    if (options_.drop_weights) engine.stream.drop(engine.runs[n]);
+  }
+  group.wanted.push_back(
+      std::make_unique<HiddenStore>(group.n_rows(), engine.traits.n_embd, std::string()));
+  std::size_t row = 0;
+  for (std::size_t t = 0; t < n_texts; ++t) {
+    for (std::size_t i = 0; i < group.texts[t].size(); ++i) {
+      if (!group.texts[t][i].want_logits) continue;
+      std::copy_n(group.hidden->rows(group.item_of[t] + i, 1).data, engine.traits.n_embd,
+                  group.wanted.back()->rows(row++, 1).data);
+    }
+  }
+}
+
+void LayerByLayer::run_layer(Engine& engine, Group& group, int layer, Meter& meter) {
+  for (std::size_t t = 0; t < group.texts.size(); ++t) {
+    if (engine.ctx.observer != nullptr) engine.ctx.observer->on_text(group.first + t);
+    run_text(engine, group, t, layer);
+    meter.step(group.texts[t].size(), engine, layer, group);
+  }
+}
+
+// The cells that items get are the same in every layer: each starts with an empty cache.
+void LayerByLayer::run_text(Engine& engine, const Group& group, std::size_t t, int layer) {
+  const RunText text = group.texts[t];
+  Observer* const observer = engine.ctx.observer;
+  engine.cache.clear();
+  for (std::size_t first = 0; first < text.size(); first += options_.n_batch) {
+    const Batch batch = text.subspan(first, std::min(options_.n_batch, text.size() - first));
+    const MatrixView<float> rows = group.hidden->rows(group.item_of[t] + first, batch.size());
+    PassView pass{batch, engine.cells.data(), {}};
+    if (!engine.cache.place(batch, engine.cells, &pass.attention)) {
+      throw failed("the cache has no room for a text");
+    }
+    if (observer != nullptr) observer->on_layer_input(layer, rows);
+    engine.model.layer(engine.ctx, layer, pass, engine.cache, rows);
+    if (observer != nullptr) observer->on_layer_output(layer, rows);
+  }
+}
+
+// Slices of rows run through the heads of all models and are handed out text by text. Observers
+// want to know whose rows they see: with one, a slice ends where its text does.
+void LayerByLayer::run_heads(Group& group, const RunCallbacks& callbacks, Meter& meter) {
+  const bool by_text = std::any_of(engines_.begin(), engines_.end(),
+                                   [](const auto& e) { return e->ctx.observer != nullptr; });
+  std::vector<MatrixView<const float>> slice(engines_.size()), part(engines_.size());
+  std::size_t t = 0;
+  for (std::size_t row = 0, end = 0; row < group.n_rows(); row = end) {
+    while (group.row_of[t + 1] <= row) ++t;
+    end = std::min(row + options_.max_logits, by_text ? group.row_of[t + 1] : group.n_rows());
+    for (std::size_t m = 0; m < engines_.size(); ++m) {
+      Engine& engine = *engines_[m];
+      if (engine.ctx.observer != nullptr) engine.ctx.observer->on_text(group.first + t);
+      engine.model.head(engine.ctx, group.wanted[m]->rows(row, end - row),
+                        engine.logit_rows(end - row));
+      slice[m] = engine.logit_rows(end - row);
+    }
+    for (std::size_t begin = row; begin < end && callbacks.logits;) {
+      while (group.row_of[t + 1] <= begin) ++t;
+      const std::size_t n = std::min(end, group.row_of[t + 1]) - begin;
+      for (std::size_t m = 0; m < slice.size(); ++m) {
+        part[m] = {slice[m].row(begin - row), n, slice[m].cols};
+      }
+      callbacks.logits(group.first + t, begin - group.row_of[t], part);
+      begin += n;
+    }
+    for (const auto& engine : engines_) meter.step(end - row, *engine, engine->n_layer(), group);
+  }
+  for (const auto& engine : engines_) {
+    if (options_.drop_weights) engine->stream.drop(engine->n_layer());
+  }
+}
+
+}  // namespace lathe

@@ -1,0 +1,94 @@
+#include "runtime/forward/by_text.h"
+
+#include <utility>
+
+#include "runtime/base/error.h"
+
+namespace lathe {
+namespace {
+
+// Observers look on during a run, also when it ends with an error.
+class Watching {
+ public:
+  Watching(const std::vector<std::unique_ptr<Session>>& sessions, const RunCallbacks& callbacks)
+      : sessions_(sessions) {
+    for (std::size_t m = 0; m < sessions.size(); ++m) {
+      sessions[m]->set_observer(callbacks.observer(m));
+    }
+  }
+  ~Watching() {
+    for (const auto& session : sessions_) session->set_observer(nullptr);
+  }
+  Watching(const Watching&) = delete;
+  Watching& operator=(const Watching&) = delete;
+
+ private:
+  const std::vector<std::unique_ptr<Session>>& sessions_;
+};
+
+}  // namespace
+
+TextByText::TextByText(std::vector<RunModel> models, const KernelTable& kernels, ThreadPool& pool,
+                       const RunOptions& options)
+    : ForwardRunner(std::move(models), options) {
+  for (const RunModel& m : models_) {
+    sessions_.push_back(std::make_unique<Session>(m.model, kernels, pool,
+                                                  SessionOptions{.n_ctx = options.n_cells,
+                                                                 .n_batch = options.n_batch,
+                                                                 .max_logits = options.max_logits,
+                                                                 .k_format = options.k_format,
+                                                                 .v_format = options.v_format}));
+    sessions_.back()->set_skipped_layers(m.skipped_layers);
+  }
+  options_.n_batch = sessions_.front()->options().n_batch;
+  options_.max_logits = sessions_.front()->options().max_logits;
+  logits_.resize(models_.size());
+}
+
+void TextByText::run(std::span<const RunText> texts, const RunCallbacks& callbacks) {
+  const Watching watching(sessions_, callbacks);
+  std::size_t n_items = 0, n_done = 0;
+  for (const RunText text : texts) n_items += text.size();
+  for (std::size_t t = 0; t < texts.size(); ++t) {
+    run_text(t, texts[t], callbacks);
+    n_done += texts[t].size();
+    if (callbacks.done) callbacks.done(t + 1);
+    if (!callbacks.progress) continue;
+    const double fraction = static_cast<double>(n_done) / static_cast<double>(n_items);
+    if (!callbacks.progress(fraction, "")) throw failed("stopped");
+  }
+}
+
+// Cuts a text where the batch is full or its logits are. What is computed does not depend on that.
+void TextByText::run_text(std::size_t index, RunText text, const RunCallbacks& callbacks) {
+  for (std::size_t m = 0; m < models_.size(); ++m) {
+    sessions_[m]->clear();
+    if (callbacks.observer(m) != nullptr) callbacks.observer(m)->on_text(index);
+  }
+  std::size_t first = 0, n_rows = 0, first_row = 0;
+  const auto flush = [&](std::size_t end) {
+    run_batch(text.subspan(first, end - first));
+    if (n_rows > 0 && callbacks.logits) callbacks.logits(index, first_row, logits_);
+    first = end;
+    first_row += n_rows;
+    n_rows = 0;
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool full = i - first == options_.n_batch;
+    if (full || (text[i].want_logits && n_rows == options_.max_logits)) flush(i);
+    n_rows += text[i].want_logits;
+  }
+  if (first < text.size()) flush(text.size());
+}
+
+void TextByText::run_batch(Batch batch) {
+  for (std::size_t m = 0; m < models_.size(); ++m) {
+    if (!sessions_[m]->decode(batch, MatmulPath::kPanel)) {
+      throw usage_error("a text is longer than the context of " + std::to_string(options_.n_cells) +
+                        " tokens");
+    }
+    logits_[m] = sessions_[m]->logits();
+  }
+}
+
+}  // namespace lathe

@@ -1,0 +1,27 @@
+// Texts one after another, each through all layers: the order for models that fit in memory.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "runtime/forward/forward_runner.h"
+#include "runtime/session.h"
+
+namespace lathe {
+
+class TextByText final : public ForwardRunner {
+ public:
+  TextByText(std::vector<RunModel> models, const KernelTable& kernels, ThreadPool& pool,
+             const RunOptions& options);
+
+  void run(std::span<const RunText> texts, const RunCallbacks& callbacks) override;
+
+ private:
+  void run_text(std::size_t index, RunText text, const RunCallbacks& callbacks);
+  void run_batch(Batch batch);
+
+  std::vector<std::unique_ptr<Session>> sessions_;  // one per model
+  std::vector<MatrixView<const float>> logits_;
+};
+
+}  // namespace lathe

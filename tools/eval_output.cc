@@ -1,0 +1,117 @@
+#include "tools/eval_output.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "quant/imatrix/provenance.h"
+#include "runtime/gguf/size_summary.h"
+#include "tools/text_table.h"
+
+namespace lathe {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+std::string cell(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_null()) return "";
+  return value.dump();
+}
+
+void flatten(const Json& object, const std::string& prefix, Fields& fields) {
+  for (const auto& [name, value] : object.items()) {
+    if (value.is_object()) {
+      flatten(value, prefix + name + ".", fields);
+    } else if (!value.is_array()) {
+      fields.emplace_back(prefix + name, cell(value));
+    }
+  }
+}
+
+std::string quoted_for_csv(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+
+void print_csv(const std::vector<Fields>& rows) {
+  const auto line = [](const Fields& fields, auto part) {
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      fmt::print("{}{}", i == 0 ? "" : ",", quoted_for_csv(part(fields[i])));
+    }
+    fmt::print("\n");
+  };
+  if (rows.empty()) return;
+  line(rows.front(), [](const auto& field) { return field.first; });
+  for (const Fields& row : rows) line(row, [](const auto& field) { return field.second; });
+}
+
+void print_markdown(const std::vector<Fields>& rows) {
+  if (rows.empty()) return;
+  if (rows.size() == 1) {
+    TextTable table({"figure", "value"});
+    for (const auto& [name, value] : rows.front()) table.add_row({name, value});
+    fmt::print("{}", table.markdown());
+    return;
+  }
+  std::vector<std::string> header;
+  for (const auto& field : rows.front()) header.push_back(field.first);
+  TextTable table(header);
+  for (const Fields& row : rows) {
+    std::vector<std::string> cells;
+    for (const auto& field : row) cells.push_back(field.second);
+    table.add_row(cells);
+  }
+  fmt::print("{}", table.markdown());
+}
+
+}  // namespace
+
+void add_output_options(CLI::App& command, OutputForm& form) {
+  CLI::Option* json = command.add_flag("--json", form.json, "Print JSON");
+  CLI::Option* csv = command.add_flag("--csv", form.csv, "Print comma-separated values");
+  CLI::Option* markdown = command.add_flag("--md,--markdown", form.markdown, "Print Markdown");
+  json->excludes(csv)->excludes(markdown);
+  csv->excludes(markdown);
+}
+
+void print_result(const Json& result, const OutputForm& form) {
+  if (form.json) {
+    fmt::print("{}\n", result.dump(2));
+    return;
+  }
+  std::vector<Fields> rows;
+  for (const Json& object : result.is_array() ? result : Json::array({result})) {
+    flatten(object, "", rows.emplace_back());
+  }
+  form.csv ? print_csv(rows) : print_markdown(rows);
+}
+
+void put(Json& out, const std::string& name, const Estimate& e) {
+  out[name] = e.value;
+  out[name + "_error"] = e.error;
+}
+
+Json model_json(const GgufFile& file) {
+  const SizeSummary sizes = summarize_sizes(file.tensors());
+  return {{"file", file.path()},
+          {"fingerprint", model_fingerprint(file)},
+          {"file_bytes", file.total_file_bytes()},
+          {"bits_per_weight", sizes.total.bits_per_weight()}};
+}
+
+Json text_json(const TextOrigin& origin) {
+  return {{"files", origin.names}, {"sha256", origin.all_sha256}};
+}
+
+}  // namespace lathe

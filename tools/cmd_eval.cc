@@ -30,6 +30,7 @@ void add_eval(CLI::App& root, ToolContext& context) {
   eval->require_subcommand(1);
   add_eval_ppl(*eval, context);
   add_eval_kld(*eval, context);
+  add_eval_tasks(*eval, context);
 }
 
 }  // namespace lathe

@@ -7,7 +7,8 @@
 namespace lathe {
 namespace {
 
-constexpr std::array<std::string_view, 5> kTwoLetterOptions = {"pg", "ub", "ctk", "ctv", "np"};
+constexpr std::array<std::string_view, 6> kTwoLetterOptions = {"pg",  "ub", "ctk",
+                                                               "ctv", "np", "bf"};
 
 bool is_two_letter_option(std::string_view arg) {
   if (arg.size() < 3 || arg[0] != '-' || arg[1] == '-') return false;

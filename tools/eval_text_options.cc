@@ -27,10 +27,10 @@ CLI::App* add_text_measure(CLI::App& eval, const char* name, const char* what,
   return command;
 }
 
-std::vector<int> skipped_layers(const EvalTextOptions& options, const Model& model) {
-  if (options.skip_layers.empty()) return {};
+std::vector<int> skipped_layers(const std::string& list, const Model& model) {
+  if (list.empty()) return {};
   const int n_layer = static_cast<int>(model.traits().n_layer);
-  std::vector<int> layers = parse_layer_list(options.skip_layers, n_layer, "--skip-layers");
+  std::vector<int> layers = parse_layer_list(list, n_layer, "--skip-layers");
   fmt::print(stderr, "without layers {}\n", layer_list_text(layers));
   return layers;
 }

@@ -25,7 +25,10 @@ CLI::App* add_text_measure(CLI::App& eval, const char* name, const char* what,
                            EvalTextOptions& options);
 
 // The layers that the model is scored without, as if they were pruned; says so on stderr.
-std::vector<int> skipped_layers(const EvalTextOptions& options, const Model& model);
+std::vector<int> skipped_layers(const std::string& list, const Model& model);
+inline std::vector<int> skipped_layers(const EvalTextOptions& options, const Model& model) {
+  return skipped_layers(options.skip_layers, model);
+}
 
 // What decides the result of a measure over a text, for checkpoints.
 RunIdentity text_identity(const char* measure, const EvalTextOptions& options,

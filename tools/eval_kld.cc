@@ -5,10 +5,15 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "models/registry.h"
+#include "quant/eval/base/divergence_base.h"
 #include "quant/eval/divergence.h"
 #include "quant/eval/divergence_report.h"
+#include "runtime/base/error.h"
 #include "tools/eval_commands.h"
 #include "tools/eval_text_options.h"
 #include "tools/interrupt.h"
@@ -22,6 +27,32 @@ using Json = nlohmann::ordered_json;
 struct KldOptions {
   EvalTextOptions common;
   std::string base;
+  bool compat = false;
+};
+
+// The base: a model that runs along, or a file that one wrote.
+struct Base {
+  explicit Base(const std::string& path) {
+    if (is_divergence_base(path)) {
+      kept = open_divergence_base(path);
+      fmt::print(stderr, "base: {}\n", kept->description());
+    } else {
+      file.emplace(GgufFile::open(path));
+      model = load_model(*file);
+    }
+  }
+  Json json(const std::string& path) const {
+    if (file) return model_json(*file);
+    return {{"file", path}, {"description", kept->description()}};
+  }
+  // What checkpoints name it by.
+  std::string name() const {
+    return file ? model_json(*file)["fingerprint"].get<std::string>() : kept->description();
+  }
+
+  std::unique_ptr<DivergenceBase> kept;  // one of
+  std::optional<GgufFile> file;          // these two
+  std::unique_ptr<Model> model;
 };
 
 template <std::size_t kN>
@@ -53,31 +84,44 @@ class KldRun {
  public:
   KldRun(const KldOptions& options, const ToolContext& context)
       : options_(options.common),
+        base_path_(options.base),
+        precision_(options.compat ? BasePrecision::k16Bits : BasePrecision::kFull),
         open_(options_.engine, context),
-        base_file_(GgufFile::open(options.base)),
-        base_model_(load_model(base_file_)),
-        text_(open_text(base_file_, options_.text, options_.engine, &origin_)),
+        base_(options.base),
+        text_(open_text(base_.file ? *base_.file : open_.file, options_.text, options_.engine,
+                        &origin_)),
         checkpoint_(options_.resume, identity()),
         records_(checkpoint_.load()),
         values_("divergence", text_.n_chunks(), false),
         n_before_(records_.size()) {
-    check_same_vocabulary(base_file_.metadata(), open_.file.metadata());
+    if (base_.file) check_same_vocabulary(base_.file->metadata(), open_.file.metadata());
+    if (base_.kept) check_same_text(*base_.kept, text_, open_.model->traits().n_vocab);
+    if (base_.kept && options.compat) {
+      throw usage_error("--compat is for a base that is a model: a file has its precision already");
+    }
   }
 
   void run() {
-    const auto runner =
-        open_runner({{*base_model_, base_file_.files(), {}, "the base"},
-                     {*open_.model, open_.file.files(), skipped_layers(options_, *open_.model),
-                      "the candidate"}},
-                    options_.engine, options_.order, open_.kernels, open_.pool, text_.n_ctx());
+    std::vector<RunModel> models;
+    if (base_.model) models.push_back({*base_.model, base_.file->files(), {}, "the base"});
+    models.push_back({*open_.model, open_.file.files(), skipped_layers(options_, *open_.model),
+                      "the candidate"});
+    const auto runner = open_runner(std::move(models), options_.engine, options_.order,
+                                    open_.kernels, open_.pool, text_.n_ctx());
+    const EvalContext context{*runner, open_.kernels, open_.pool};
+    const ChunkProgress progress = [&](const ChunkRecords& so_far, double fraction,
+                                       std::string_view step) {
+      show(so_far);
+      values_.update(fraction, step);
+      checkpoint_.offer(so_far);
+      return !InterruptGuard::requested();
+    };
     if (options_.form.text()) fmt::print("{}", divergence_chunk_header());
-    measure_divergence({*runner, open_.kernels, open_.pool}, text_, records_,
-                       [&](const ChunkRecords& so_far, double fraction, std::string_view step) {
-                         show(so_far);
-                         values_.update(fraction, step);
-                         checkpoint_.offer(so_far);
-                         return !InterruptGuard::requested();
-                       });
+    if (base_.kept) {
+      measure_divergence(context, text_, *base_.kept, records_, progress);
+    } else {
+      measure_divergence(context, text_, records_, progress, precision_);
+    }
     show(records_);
     const double seconds = values_.seconds();
     values_.finish();
@@ -93,7 +137,8 @@ class KldRun {
  private:
   RunIdentity identity() const {
     RunIdentity of = text_identity("kld", options_, open_, text_, origin_);
-    of.emplace_back("base", model_json(base_file_)["fingerprint"].get<std::string>());
+    of.emplace_back("base", base_.name());
+    of.emplace_back("--compat", precision_ == BasePrecision::k16Bits ? "on" : "off");
     return of;
   }
 
@@ -114,15 +159,16 @@ class KldRun {
       return;
     }
     Json out = result_header(options_, open_, text_, origin_, seconds);
-    out["base"] = model_json(base_file_);
+    out["base"] = base_.json(base_path_);
     put_divergence(out, result);
     print_result(out, options_.form);
   }
 
   const EvalTextOptions& options_;
+  std::string base_path_;
+  BasePrecision precision_;
   OpenModel open_;
-  GgufFile base_file_;
-  std::unique_ptr<Model> base_model_;
+  Base base_;
   TextOrigin origin_;
   TextChunks text_;
   EvalCheckpoint checkpoint_;
@@ -138,12 +184,18 @@ void add_eval_kld(CLI::App& eval, ToolContext& context) {
   auto options = std::make_shared<KldOptions>();
   CLI::App* command =
       add_text_measure(eval, "kld", "Divergence from a base model on a text", options->common);
-  command->add_option("--base", options->base, "The base model, usually the original")
+  command
+      ->add_option("--base,--kl-divergence-base", options->base,
+                   "The base: a model (usually the original), or what eval ppl --save-base or "
+                   "--save-logits, or llama.cpp, wrote of one")
       ->required()
       ->type_name("FILE");
+  command->add_flag("--compat", options->compat,
+                    "With a model as base: figures from logits in 16 bits, clipped 16 nats below "
+                    "the largest, as llama.cpp's are");
   command->footer(
-      "Both models run at the same time; all figures come from full distributions in double\n"
-      "precision (no file of logits, nothing is clipped).");
+      "A model as base runs at the same time, and all figures come from full distributions in\n"
+      "double precision.");
   command->callback([options, &context] {
     KldRun run(*options, context);
     context.exit_code = run_measure([&] { run.run(); }, [&] { run.interrupted(); });

@@ -3,11 +3,17 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "quant/eval/base/compact_base.h"
+#include "quant/eval/base/logits_file.h"
 #include "quant/eval/bootstrap.h"
 #include "quant/eval/perplexity.h"
+#include "runtime/base/disk_space.h"
+#include "runtime/base/error.h"
+#include "tools/build_info.h"
 #include "tools/eval_commands.h"
 #include "tools/eval_text_options.h"
 #include "tools/interrupt.h"
@@ -18,23 +24,41 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+struct PplOptions {
+  EvalTextOptions common;
+  std::string logits, base;  // files to write
+  CompactOptions compact;
+};
+
+void check(const PplOptions& options) {
+  if (options.logits.empty() && options.base.empty()) return;
+  if (options.common.resume.resume) {
+    throw usage_error(
+        "--resume cannot go on with a file of logits or a base: they are written in "
+        "one run");
+  }
+}
+
 class PplRun {
  public:
-  PplRun(const EvalTextOptions& options, const ToolContext& context)
-      : options_(options),
-        open_(options.engine, context),
-        text_(open_text(open_.file, options.text, options.engine, &origin_)),
-        checkpoint_(options.resume, text_identity("ppl", options, open_, text_, origin_)),
+  PplRun(const PplOptions& options, const ToolContext& context)
+      : options_(options.common),
+        open_(options_.engine, context),
+        text_(open_text(open_.file, options_.text, options_.engine, &origin_)),
+        checkpoint_(options_.resume, text_identity("ppl", options_, open_, text_, origin_)),
         records_(checkpoint_.load()),
-        values_("perplexity", text_.n_chunks(), options.form.text()),
-        n_before_(records_.size()) {}
+        values_("perplexity", text_.n_chunks(), options_.form.text()),
+        n_before_(records_.size()) {
+    create_files(options);
+  }
 
   void run() {
     const auto runner =
         open_runner({{*open_.model, open_.file.files(), skipped_layers(options_, *open_.model)}},
                     options_.engine, options_.order, open_.kernels, open_.pool, text_.n_ctx());
     const PerplexityResult result = measure_perplexity(
-        {*runner, open_.kernels, open_.pool}, text_, {.records = &records_},
+        {*runner, open_.kernels, open_.pool}, text_,
+        {.on_logits = keep_rows(), .records = &records_},
         [&](const PerplexityResult& so_far, double fraction, std::string_view step) {
           show(so_far);
           values_.update(fraction, step);
@@ -44,6 +68,7 @@ class PplRun {
     show(result);
     const double seconds = values_.seconds();
     values_.finish();
+    for (const auto& file : files_) file->commit();
     print(result, seconds);
     checkpoint_.finish();
   }
@@ -54,6 +79,31 @@ class PplRun {
   }
 
  private:
+  void create_files(const PplOptions& options) {
+    if (options.logits.empty() && options.base.empty()) return;
+    const BaseText text = base_text(text_, open_.model->traits().n_vocab);
+    if (!options.logits.empty()) {
+      fmt::print(stderr, "{} will take {:.2f} GB\n", options.logits,
+                 static_cast<double>(logits_file_bytes(text)) / 1e9);
+      check_disk_space(options.logits, logits_file_bytes(text));
+      files_.push_back(create_logits_file(options.logits, text));
+    }
+    if (!options.base.empty()) {
+      const Json of = model_json(open_.file);
+      files_.push_back(
+          create_compact_base(options.base, text,
+                              {std::filesystem::path(open_.file.path()).filename().string(),
+                               of["fingerprint"], build_version()},
+                              options.compact));
+    }
+  }
+  std::function<void(MatrixView<const float>)> keep_rows() {
+    if (files_.empty()) return {};
+    return [this](MatrixView<const float> rows) {
+      for (const auto& file : files_) file->add_rows(rows, open_.pool);
+    };
+  }
+
   void show(const PerplexityResult& so_far) {
     for (; n_shown_ < so_far.running.size(); ++n_shown_) {
       values_.add(n_shown_ + 1, so_far.running[n_shown_]);
@@ -85,6 +135,7 @@ class PplRun {
   TextChunks text_;
   EvalCheckpoint checkpoint_;
   ChunkRecords records_;
+  std::vector<std::unique_ptr<BaseWriter>> files_;
   RunningValues values_;
   std::size_t n_before_, n_shown_ = 0;
 };
@@ -92,14 +143,40 @@ class PplRun {
 }  // namespace
 
 void add_eval_ppl(CLI::App& eval, ToolContext& context) {
-  auto options = std::make_shared<EvalTextOptions>();
-  CLI::App* command = add_text_measure(eval, "ppl", "Perplexity of a text", *options);
+  auto options = std::make_shared<PplOptions>();
+  CLI::App* command = add_text_measure(eval, "ppl", "Perplexity of a text", options->common);
   command
-      ->add_option("--ppl-stride,--stride", options->text.stride,
+      ->add_option("--ppl-stride,--stride", options->common.text.stride,
                    "Windows that start every N tokens, the last N of each scored "
                    "(default: chunks side by side, the second half of each scored)")
       ->type_name("N");
+  const char* const group = "Base for eval kld";
+  command
+      ->add_option("--save-base", options->base,
+                   "Write lathe's compact base: the likeliest tokens of each position")
+      ->type_name("FILE")
+      ->group(group);
+  command
+      ->add_option("--base-tokens", options->compact.max_tokens,
+                   "Most tokens that the compact base lists at a position")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(group);
+  command
+      ->add_option("--base-tail", options->compact.tail_mass,
+                   "It lists tokens until the others have this probability in all")
+      ->check(CLI::Range(0.0, 0.5))
+      ->capture_default_str()
+      ->type_name("P")
+      ->group(group);
+  command
+      ->add_option("--save-logits,--kl-divergence-base", options->logits,
+                   "Write all logits in 16 bits, as llama.cpp reads and writes them")
+      ->type_name("FILE")
+      ->group(group);
   command->callback([options, &context] {
+    check(*options);
     PplRun run(*options, context);
     context.exit_code = run_measure([&] { run.run(); }, [&] { run.interrupted(); });
   });

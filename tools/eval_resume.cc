@@ -50,8 +50,10 @@ void add_resume_options(CLI::App& command, ResumeOptions& options) {
       ->type_name("FILE");
 }
 
-EvalCheckpoint::EvalCheckpoint(const ResumeOptions& options, RunIdentity identity)
+EvalCheckpoint::EvalCheckpoint(const ResumeOptions& options, RunIdentity identity,
+                               std::string units)
     : options_(options),
+      units_(std::move(units)),
       identity_(std::move(identity)),
       path_(options.checkpoint.empty() ? path_for(identity_) : options.checkpoint) {}
 
@@ -61,7 +63,7 @@ UnitRecords EvalCheckpoint::load() const {
     throw usage_error("nothing to resume: there is no checkpoint of this run (" + path_ + ")");
   }
   UnitRecords records = read_eval_checkpoint(path_, identity_);
-  fmt::print(stderr, "going on after {} of an earlier run\n", records.size());
+  fmt::print(stderr, "going on after {} {} of an earlier run\n", records.size(), units_);
   return records;
 }
 
@@ -76,7 +78,8 @@ void EvalCheckpoint::interrupted(const UnitRecords& records) {
   if (records.empty()) return;
   last_ = Clock::time_point{};
   offer(records);
-  fmt::print(stderr, "{} done are kept; the same command with --resume goes on\n", records.size());
+  fmt::print(stderr, "{} {} are kept; the same command with --resume goes on\n", records.size(),
+             units_);
 }
 
 void EvalCheckpoint::finish() {

@@ -14,7 +14,7 @@ namespace lathe {
 
 struct ResumeOptions {
   bool resume = false;
-  std::string checkpoint;  // empty: in the user's folder for state, named after the run
+  std::string checkpoint{};  // empty: in the user's folder for state, named after the run
 };
 
 // --resume, --checkpoint.
@@ -22,7 +22,8 @@ void add_resume_options(CLI::App& command, ResumeOptions& options);
 
 class EvalCheckpoint {
  public:
-  EvalCheckpoint(const ResumeOptions& options, RunIdentity identity);
+  // `units`: what is kept, in messages.
+  EvalCheckpoint(const ResumeOptions& options, RunIdentity identity, std::string units = "chunks");
 
   // What an earlier run measured; empty without --resume. Error (kUsage) when there is nothing to
   // resume, or it is of another run.
@@ -38,6 +39,7 @@ class EvalCheckpoint {
   using Clock = std::chrono::steady_clock;
 
   ResumeOptions options_;
+  std::string units_;
   RunIdentity identity_;
   std::string path_;
   Clock::time_point last_ = Clock::now();

@@ -60,6 +60,7 @@ class Measurement {
     check_hidden_states();
     const std::size_t chunk = first_chunk_ + t, n_rows = by_model[0].rows;
     const std::span<const Token> tokens = text_.chunk(chunk);
+    if (row_.prepare) row_.prepare(chunk);
     std::vector<double>& out = pending_[t];
     out.resize((first_row + n_rows) * row_.width);
     context_.pool.for_each(n_rows, [&](std::size_t r, int) noexcept {

@@ -29,8 +29,10 @@ struct ScoredRow {
 
 struct RowMeasure {
   std::size_t width = 1;
-  // Writes `width` numbers; called by several threads at once.
+  // Writes `width` numbers; called by several threads at once, must not throw.
   std::function<void(const ScoredRow&, double* out)> measure;
+  // Called before rows of a chunk are measured, chunk after chunk; may throw (optional).
+  std::function<void(std::size_t chunk)> prepare{};
   // All logits of the first model, in the order of the text, as they come (optional).
   std::function<void(MatrixView<const float>)> on_logits{};
 };

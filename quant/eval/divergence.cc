@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quant/eval/base/logits_row.h"
+#include "quant/eval/top_tokens.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 
@@ -12,10 +14,6 @@ namespace lathe {
 namespace {
 
 constexpr std::size_t kMinForErrors = 11;  // fewer values have no error worth the name
-
-std::size_t first_largest(const float* x, std::size_t n) noexcept {
-  return static_cast<std::size_t>(std::max_element(x, x + n) - x);
-}
 
 void check_vocabularies(std::span<const RunModel> models) {
   const std::size_t n_base = models[0].model.traits().n_vocab;
@@ -32,10 +30,10 @@ void check_vocabularies(std::span<const RunModel> models) {
 }  // namespace
 
 TokenDivergence token_divergence(const float* base, const float* logits, std::size_t n_vocab,
-                                 Token target) noexcept {
-  const std::size_t top_base = first_largest(base, n_vocab);
-  const std::size_t top = first_largest(logits, n_vocab);
-  const double max_base = base[top_base], max = logits[top];
+                                 Token target) {
+  const std::vector<Token> top_base = top_tokens({base, n_vocab}, kTopOverlap);
+  const std::vector<Token> top = top_tokens({logits, n_vocab}, kTopOverlap);
+  const double max_base = base[top_base.front()], max = logits[top.front()];
   double sum_base = 0.0, sum = 0.0, sum_difference = 0.0;
   for (std::size_t v = 0; v < n_vocab; ++v) {
     const double b = base[v] - max_base, q = logits[v] - max;
@@ -51,7 +49,8 @@ TokenDivergence token_divergence(const float* base, const float* logits, std::si
   out.kld = sum_difference / sum_base + ln - ln_base;
   out.p_base = std::exp(-out.nll_base);
   out.p = std::exp(-out.nll);
-  out.same_top = top_base == top;
+  out.same_top = top_base.front() == top.front();
+  out.top_overlap = overlap(top_base, top);
   return out;
 }
 
@@ -158,19 +157,35 @@ void add_chunk(const std::vector<double>& record, std::size_t m, std::size_t n_m
   }
 }
 
+namespace {
+
+void measure_full(const ScoredRow& r, double* out) {
+  for (std::size_t m = 1; m < r.logits.size(); ++m) {
+    put_divergence(token_divergence(r.logits[0], r.logits[m], r.n_vocab, r.target),
+                   out + (m - 1) * kDivergenceWidth);
+  }
+}
+
+void measure_16_bits(const ScoredRow& r, double* out) {
+  std::vector<std::uint16_t> row(logits_row_size(r.n_vocab));
+  encode_logits_row(r.logits[0], r.n_vocab, row.data());
+  for (std::size_t m = 1; m < r.logits.size(); ++m) {
+    put_divergence(logits_row_divergence(reinterpret_cast<const std::uint8_t*>(row.data()),
+                                         r.logits[m], r.n_vocab, r.target),
+                   out + (m - 1) * kDivergenceWidth);
+  }
+}
+
+}  // namespace
+
 void measure_divergence(const EvalContext& context, const TextChunks& text, ChunkRecords& records,
-                        const ChunkProgress& progress) {
+                        const ChunkProgress& progress, BasePrecision precision) {
   const std::span<const RunModel> models = context.runner.models();
   check_vocabularies(models);
-  const RowMeasure row{.width = (models.size() - 1) * kDivergenceWidth,
-                       .measure = [](const ScoredRow& r, double* out) {
-                         for (std::size_t m = 1; m < r.logits.size(); ++m) {
-                           put_divergence(
-                               token_divergence(r.logits[0], r.logits[m], r.n_vocab, r.target),
-                               out + (m - 1) * kDivergenceWidth);
-                         }
-                       }};
-  measure_chunks(context, text, row, records, progress);
+  measure_chunks(context, text,
+                 {.width = (models.size() - 1) * kDivergenceWidth,
+                  .measure = precision == BasePrecision::kFull ? measure_full : measure_16_bits},
+                 records, progress);
 }
 
 }  // namespace lathe

@@ -34,7 +34,7 @@ TokenDivergence get_divergence(const double* record) noexcept;
 
 // base, logits: [n_vocab].
 TokenDivergence token_divergence(const float* base, const float* logits, std::size_t n_vocab,
-                                 Token target) noexcept;
+                                 Token target);
 
 inline constexpr std::array kKldPercentiles = {1.0, 0.999, 0.99, 0.95,  0.9, 0.5,
                                                0.1, 0.05,  0.01, 0.001, 0.0};
@@ -78,10 +78,15 @@ void check_same_vocabulary(const Metadata& base, const Metadata& candidate);
 void add_chunk(const std::vector<double>& record, std::size_t m, std::size_t n_models,
                DivergenceMeter& meter);
 
+// How much of the base's distributions is used: all of it in double precision, or 16 bits a token
+// within 16 nats of the largest, which is what other programs keep in their files of logits.
+enum class BasePrecision { kFull, k16Bits };
+
 // Runs all models over the text at the same time. Model 0 is the base; for each of the others a
 // record has kDivergenceWidth numbers. Error (kUsage) when the vocabularies differ in size;
 // otherwise errors as measure_chunks.
 void measure_divergence(const EvalContext& context, const TextChunks& text, ChunkRecords& records,
-                        const ChunkProgress& progress = {});
+                        const ChunkProgress& progress = {},
+                        BasePrecision precision = BasePrecision::kFull);
 
 }  // namespace lathe

@@ -59,6 +59,8 @@ std::string divergence_report(const DivergenceResult& r) {
                      100.0 * r.rms_delta_p.error);
   out += fmt::format("Same top p: {:6.3f} ± {:5.3f} %\n", 100.0 * r.same_top.value,
                      100.0 * r.same_top.error);
+  out += fmt::format("Same top {}: {:5.2f} ± {:4.2f} %\n", kTopOverlap,
+                     100.0 * r.top_overlap.value, 100.0 * r.top_overlap.error);
   return out;
 }
 

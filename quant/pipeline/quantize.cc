@@ -13,6 +13,7 @@
 #include "quant/pipeline/tensor_encoder.h"
 #include "quant/pipeline/verify.h"
 #include "runtime/base/digest.h"
+#include "runtime/base/disk_space.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/gguf/gguf_file.h"
@@ -24,7 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kChunkElements = 8U << 20;  // decoded and encoded between two writes
 constexpr std::uint64_t kCopyBytes = 16U << 20;
-constexpr std::uint64_t kDiskReserve = 1U << 20;
 
 void refuse_same_file(const std::string& out_path, const std::string& in_path, const char* what) {
   std::error_code ignored;
@@ -42,17 +42,6 @@ void check_paths(const QuantizeJob& job, const std::vector<std::string>& out_pat
       refuse_same_file(out, file.path(), "older output");
     }
   }
-}
-
-void check_disk_space(const std::string& out_path, std::uint64_t need) {
-  fs::path folder = fs::path(out_path).parent_path();
-  if (folder.empty()) folder = ".";
-  std::error_code error;
-  const fs::space_info space = fs::space(folder, error);
-  if (error || space.available >= need + kDiskReserve) return;
-  throw failed(fmt::format("{}: {:.1f} MB are needed, {:.1f} MB are free on that disk", out_path,
-                           static_cast<double>(need) / 1e6,
-                           static_cast<double>(space.available) / 1e6));
 }
 
 // One run of the pipeline: buffers and counters.

@@ -14,6 +14,7 @@
 #include "quant/imatrix/imatrix.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
+#include "tests/support/command_run.h"
 #include "tests/support/temp_dir.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
@@ -29,25 +30,8 @@ const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
 const std::string kOther = LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf";
 const std::string kText = LATHE_SOURCE_DIR "/tests/data/demo-evaluation.txt";
 
-struct Output {
-  std::string text;
-  int exit_code = 0;
-};
-
-Output run(AddCommand add, std::vector<std::string> args) {
-  CLI::App app;
-  ToolContext context;
-  add(app, context);
-  std::reverse(args.begin(), args.end());
-  testing::internal::CaptureStdout();
-  try {
-    app.parse(args);
-  } catch (...) {
-    testing::internal::GetCapturedStdout();
-    throw;
-  }
-  return {testing::internal::GetCapturedStdout(), context.exit_code};
-}
+using Output = test::CommandOutput;
+using test::run_command;
 
 class Loop : public testing::Test {
  protected:
@@ -55,7 +39,7 @@ class Loop : public testing::Test {
   bool nothing_written() const { return fs::is_empty(dir_.path()); }
   Output quantize(std::vector<std::string> args) const {
     args.insert(args.begin(), "quantize");
-    return run(add_quantize, std::move(args));
+    return run_command(add_quantize, std::move(args));
   }
   TempDir dir_;
 };
@@ -88,8 +72,8 @@ TEST_F(Loop, ArgumentsThatMakeNoSense) {
 }
 
 TEST_F(Loop, CollectQuantizeMeasure) {
-  const Output collected = run(add_imatrix, {"imatrix", "-m", kModel, "-f", kText, "-c", "128",
-                                             "--chunks", "2", "-o", out("im.gguf")});
+  const Output collected = run_command(add_imatrix, {"imatrix", "-m", kModel, "-f", kText, "-c",
+                                                     "128", "--chunks", "2", "-o", out("im.gguf")});
   EXPECT_EQ(collected.exit_code, 0);
   EXPECT_THAT(collected.text, HasSubstr("[1]"));
   EXPECT_THAT(collected.text, HasSubstr("Final estimate: PPL = "));
@@ -107,7 +91,7 @@ TEST_F(Loop, CollectQuantizeMeasure) {
   const std::vector<std::string> common = {"-f", kText, "-c", "128", "--chunks", "3", "--json"};
   const auto eval = [&](std::vector<std::string> args) {
     args.insert(args.end(), common.begin(), common.end());
-    return json::parse(run(add_eval, args).text);
+    return json::parse(run_command(add_eval, args).text);
   };
   const json ppl = eval({"eval", "ppl", "-m", out("q.gguf")});
   EXPECT_EQ(ppl["n_chunks"], 3);
@@ -125,21 +109,22 @@ TEST_F(Loop, CollectQuantizeMeasure) {
 }
 
 TEST_F(Loop, TextOutputOfMeasures) {
-  const Output ppl =
-      run(add_eval, {"eval", "ppl", "-m", kModel, "-f", kText, "-c", "64", "--chunks", "2"});
+  const Output ppl = run_command(
+      add_eval, {"eval", "ppl", "-m", kModel, "-f", kText, "-c", "64", "--chunks", "2"});
   EXPECT_THAT(ppl.text, testing::MatchesRegex("\\[1\\][0-9.]+,\\[2\\][0-9.]+,\n"
                                               "Final estimate: PPL = [0-9.]+ \\+/- [0-9.]+\n"
                                               "95 % interval \\(.*\\): [0-9.]+ to [0-9.]+\n"));
-  const Output kld = run(add_eval, {"eval", "kld", "--base", kModel, "-m", kModel, "-f", kText,
-                                    "-c", "64", "--chunks", "2"});
+  const Output kld = run_command(add_eval, {"eval", "kld", "--base", kModel, "-m", kModel, "-f",
+                                            kText, "-c", "64", "--chunks", "2"});
   EXPECT_THAT(kld.text, HasSubstr("Mean    KLD:   0.000000 ±   0.000000"));
   EXPECT_THAT(kld.text, HasSubstr("Same top p: 100.000 ± 0.000 %"));
 }
 
 TEST_F(Loop, TextsThatAreTooShortAreRefused) {
-  EXPECT_THROW(run(add_eval, {"eval", "ppl", "-m", kModel, "-f", kText, "-c", "1000000"}), Error);
-  EXPECT_THROW(run(add_imatrix,
-                   {"imatrix", "-m", kModel, "-f", kText, "-c", "1000000", "-o", out("im.gguf")}),
+  EXPECT_THROW(run_command(add_eval, {"eval", "ppl", "-m", kModel, "-f", kText, "-c", "1000000"}),
+               Error);
+  EXPECT_THROW(run_command(add_imatrix, {"imatrix", "-m", kModel, "-f", kText, "-c", "1000000",
+                                         "-o", out("im.gguf")}),
                Error);
   EXPECT_TRUE(nothing_written());
 }

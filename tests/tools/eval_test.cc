@@ -1,0 +1,190 @@
+// lathe eval through its options: forms of output, base files, orders, interruption and --resume.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "quant/eval/perplexity.h"
+#include "runtime/base/error.h"
+#include "tests/support/command_run.h"
+#include "tests/support/error_of.h"
+#include "tests/support/temp_dir.h"
+#include "tools/eval_text_options.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using test::run_command;
+using testing::HasSubstr;
+
+const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
+const std::string kText = LATHE_SOURCE_DIR "/tests/data/demo-evaluation.txt";
+
+class Eval : public testing::Test {
+ protected:
+  Eval() { ::setenv("XDG_STATE_HOME", dir_.path().c_str(), 1); }
+  ~Eval() override { ::unsetenv("XDG_STATE_HOME"); }
+
+  std::string file(const std::string& name) const { return dir_.file(name); }
+  std::string eval(const char* measure, std::vector<std::string> more) const {
+    std::vector<std::string> args = {"eval", measure, "-m", kModel, "-f",
+                                     kText,  "-c",    "64", "-t",   "2"};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_command(add_eval, args).text;
+  }
+  std::string eval3(const char* measure, std::vector<std::string> more = {}) const {
+    more.insert(more.end(), {"--chunks", "3"});
+    return eval(measure, std::move(more));
+  }
+  TempDir dir_;
+};
+
+TEST_F(Eval, JsonNamesWhatItIsOf) {
+  const json out = json::parse(eval3("ppl", {"--json"}));
+  EXPECT_EQ(out["model"]["file"], kModel);
+  EXPECT_EQ(out["model"]["fingerprint"].get<std::string>().size(), 64u);
+  EXPECT_EQ(out["text"]["sha256"].get<std::string>().size(), 64u);
+  EXPECT_EQ(out["text"]["files"][0], "demo-evaluation.txt");
+  EXPECT_EQ(out["n_ctx"], 64);
+  EXPECT_EQ(out["n_chunks"], 3);
+  EXPECT_EQ(out["running_ppl"].size(), 3u);
+  EXPECT_TRUE(out.contains("lathe"));
+  const double ppl = out["ppl"];
+  EXPECT_LE(out["ppl_low"].get<double>(), ppl);
+  EXPECT_GE(out["ppl_high"].get<double>(), ppl);
+}
+
+TEST_F(Eval, CsvIsALineOfNamesAndALineOfValues) {
+  const std::string csv = eval3("kld", {"--base", kModel, "--csv"});
+  std::istringstream lines(csv);
+  std::string names, values, rest;
+  std::getline(lines, names);
+  std::getline(lines, values);
+  EXPECT_FALSE(std::getline(lines, rest));
+  EXPECT_EQ(std::count(names.begin(), names.end(), ','),
+            std::count(values.begin(), values.end(), ','));
+  EXPECT_THAT(names, HasSubstr(",kld,kld_error,kld_percentiles.100,"));
+  EXPECT_THAT(eval3("ppl", {"--md"}), HasSubstr("| ppl "));
+  EXPECT_THROW(eval3("ppl", {"--md", "--json"}), CLI::ParseError);
+}
+
+TEST_F(Eval, LayerByLayerPrintsTheSame) {
+  EXPECT_EQ(eval3("ppl"), eval3("ppl", {"--layer-major", "on"}));
+  EXPECT_EQ(eval3("kld", {"--base", kModel, "--skip-layers", "2"}),
+            eval3("kld", {"--base", kModel, "--skip-layers", "2", "--layer-major", "on", "--spill",
+                          dir_.path()}));
+}
+
+TEST_F(Eval, BaseFilesStandInForTheModel) {
+  eval3("ppl", {"--save-base", file("compact"), "--save-logits", file("logits")});
+  const auto kld = [&](std::vector<std::string> more) {
+    more.insert(more.end(), {"--skip-layers", "5", "--json"});
+    return json::parse(eval3("kld", more));
+  };
+  const json model = kld({"--base", kModel}), compact = kld({"--base", file("compact")}),
+             logits = kld({"--kl-divergence-base", file("logits")}),
+             compat = kld({"--base", kModel, "--compat"});
+  EXPECT_EQ(compact["ppl_base"], model["ppl_base"]);
+  EXPECT_EQ(compact["same_top"], model["same_top"]);
+  EXPECT_NEAR(compact["kld"].get<double>(), model["kld"].get<double>(),
+              0.01 * model["kld"].get<double>());
+  EXPECT_NEAR(logits["kld"].get<double>(), model["kld"].get<double>(), 1e-5);
+  EXPECT_EQ(compat["kld"], logits["kld"]);
+  EXPECT_THAT(compact["base"]["description"].get<std::string>(), HasSubstr("tiny-llama-f16.gguf"));
+
+  EXPECT_THAT(message_of(
+                  [&] {
+                    eval("kld", {"--base", file("compact")});
+                  },
+                  ErrorKind::kUsage),
+              HasSubstr("use --chunks 3"));
+  EXPECT_THAT(message_of(
+                  [&] {
+                    run_command(add_eval, {"eval", "kld", "-m", kModel, "-f", kText, "--base",
+                                           file("compact"), "-c", "32"});
+                  },
+                  ErrorKind::kUsage),
+              HasSubstr("context"));
+  EXPECT_THAT(message_of(
+                  [&] {
+                    eval3("kld", {"--base", file("logits"), "--compat"});
+                  },
+                  ErrorKind::kUsage),
+              HasSubstr("--compat"));
+  EXPECT_THAT(message_of(
+                  [&] {
+                    eval3("ppl", {"--save-base", file("b"), "--resume"});
+                  },
+                  ErrorKind::kUsage),
+              HasSubstr("--resume"));
+  EXPECT_THAT(message_of(
+                  [&] {
+                    eval3("ppl", {"--save-base", file("b"), "--stride", "8"});
+                  },
+                  ErrorKind::kUsage),
+              HasSubstr("stride"));
+  EXPECT_FALSE(fs::exists(file("b")));
+}
+
+// What a run of two chunks has measured, as a run that was interrupted there leaves it.
+void leave_checkpoint(const std::string& path) {
+  EvalTextOptions options;
+  options.engine.model = kModel;
+  options.engine.n_ctx = 64;
+  options.text.files = {kText};
+  OpenModel open(options.engine, {});
+  TextOrigin origin;
+  const TextChunks text = open_text(open.file, options.text, options.engine, &origin);
+  const auto runner = open_runner({{*open.model, open.file.files()}}, options.engine, options.order,
+                                  open.kernels, open.pool, text.n_ctx());
+  ChunkRecords records;
+  message_of(
+      [&] {
+        measure_perplexity(
+            {*runner, open.kernels, open.pool}, text, {.records = &records},
+            [](const PerplexityResult& r, double, auto) { return r.running.size() < 2; });
+      },
+      ErrorKind::kFailed);
+  EvalCheckpoint({.checkpoint = path}, text_identity("ppl", options, open, text, origin))
+      .interrupted(records);
+}
+
+TEST_F(Eval, ResumeGoesOnAndEndsWithTheSame) {
+  const json whole = json::parse(eval3("ppl", {"--json"}));
+  EXPECT_THAT(message_of([&] { eval3("ppl", {"--resume"}); }, ErrorKind::kUsage),
+              HasSubstr("nothing to resume"));
+  const std::string checkpoint = file("checkpoint");
+  leave_checkpoint(checkpoint);
+  ASSERT_TRUE(fs::exists(checkpoint));
+  const std::vector<std::string> resume = {"--json", "--resume", "--checkpoint", checkpoint};
+  EXPECT_THAT(message_of(
+                  [&] {
+                    eval3("kld", {"--base", kModel, "--resume", "--checkpoint", checkpoint});
+                  },
+                  ErrorKind::kUsage),
+              HasSubstr("its measure was 'ppl', now it is 'kld'"));
+  const json resumed = json::parse(eval3("ppl", resume));
+  EXPECT_EQ(resumed["running_ppl"], whole["running_ppl"]);
+  EXPECT_EQ(resumed["ppl_error"], whole["ppl_error"]);
+  EXPECT_FALSE(fs::exists(checkpoint)) << "done";
+}
+
+TEST_F(Eval, CheckpointsAreFoundByWhatTheyAreOf) {
+  const RunIdentity one = {{"model", "a"}}, other = {{"model", "b"}};
+  const UnitRecords records = {{1.0, 2.0}, {3.0}};
+  EvalCheckpoint(ResumeOptions{}, one).interrupted(records);
+  EXPECT_EQ(EvalCheckpoint({.resume = true}, one).load(), records);
+  EXPECT_TRUE(EvalCheckpoint({}, one).load().empty()) << "not asked for";
+  EXPECT_THROW(EvalCheckpoint({.resume = true}, other).load(), Error);
+  EvalCheckpoint({}, one).finish();
+  EXPECT_THROW(EvalCheckpoint({.resume = true}, one).load(), Error);
+}
+
+}  // namespace
+}  // namespace lathe

@@ -57,17 +57,25 @@ struct CodecSet {
   Codec codecs[kFormatCount];
 };
 
+// A set's table is filled by its own code, so not before it is known that the CPU can run it.
+template <void (*kFill)(EncoderTable&) noexcept>
+const CodecSet& codecs_from() noexcept {
+  static const CodecSet set(kFill);
+  return set;
+}
+
 const CodecSet& codecs_of(std::string_view tier) noexcept {
 #ifdef LATHE_ENCODERS_AVX512
-  static const CodecSet avx512(encoders_avx512::fill_encoders);
-  if (tier.starts_with("avx512") || (tier.empty() && cpu_has_avx512())) return avx512;
+  if (tier.starts_with("avx512") || (tier.empty() && cpu_has_avx512())) {
+    return codecs_from<encoders_avx512::fill_encoders>();
+  }
 #endif
 #ifdef LATHE_ENCODERS_AVX2
-  static const CodecSet avx2(encoders_avx2::fill_encoders);
-  if (tier == "avx2" || (tier.empty() && cpu_has_avx2())) return avx2;
+  if (tier == "avx2" || (tier.empty() && cpu_has_avx2())) {
+    return codecs_from<encoders_avx2::fill_encoders>();
+  }
 #endif
-  static const CodecSet base(encoders_base::fill_encoders);
-  return base;
+  return codecs_from<encoders_base::fill_encoders>();
 }
 
 bool all_within(const float* x, std::size_t n, float max_abs) noexcept {

@@ -31,6 +31,7 @@ void add_eval(CLI::App& root, ToolContext& context) {
   add_eval_ppl(*eval, context);
   add_eval_kld(*eval, context);
   add_eval_tasks(*eval, context);
+  add_eval_all(*eval, context);
 }
 
 }  // namespace lathe

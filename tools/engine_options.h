@@ -26,8 +26,10 @@ struct EngineOptions {
   std::size_t tokens_per_pass() const noexcept { return n_batch < n_ubatch ? n_batch : n_ubatch; }
 };
 
-// -m -t -c -b -ub -ctk -ctv.
+// -m, and what models run with: -t -c -b -ub -ctk -ctv.
 void add_engine_options(CLI::App& command, EngineOptions& options);
+// Without -m, for commands that take several models.
+void add_compute_options(CLI::App& command, EngineOptions& options);
 
 // A model with what runs it, in the order in which one needs the other. Not to be moved: the model
 // points into the file.

@@ -9,6 +9,7 @@ namespace lathe {
 
 void add_eval_ppl(CLI::App& eval, ToolContext& context);
 void add_eval_kld(CLI::App& eval, ToolContext& context);
+void add_eval_all(CLI::App& eval, ToolContext& context);
 void add_eval_tasks(CLI::App& eval, ToolContext& context);
 
 // Runs a measure with Ctrl-C as a flag; the exit code. `on_interrupt` says what can be done next.

@@ -59,7 +59,7 @@ EvalCheckpoint::EvalCheckpoint(const ResumeOptions& options, RunIdentity identit
 
 UnitRecords EvalCheckpoint::load() const {
   if (!options_.resume) return {};
-  if (!fs::exists(path_)) {
+  if (!exists()) {
     throw usage_error("nothing to resume: there is no checkpoint of this run (" + path_ + ")");
   }
   UnitRecords records = read_eval_checkpoint(path_, identity_);
@@ -67,8 +67,14 @@ UnitRecords EvalCheckpoint::load() const {
   return records;
 }
 
+bool EvalCheckpoint::exists() const { return fs::exists(path_); }
+
 void EvalCheckpoint::offer(const UnitRecords& records) {
-  if (Clock::now() - last_ < kInterval || records.empty()) return;
+  if (Clock::now() - last_ >= kInterval) save(records);
+}
+
+void EvalCheckpoint::save(const UnitRecords& records) {
+  if (records.empty()) return;
   if (options_.checkpoint.empty()) fs::create_directories(fs::path(path_).parent_path());
   write_eval_checkpoint(records, identity_, path_);
   last_ = Clock::now();
@@ -76,8 +82,7 @@ void EvalCheckpoint::offer(const UnitRecords& records) {
 
 void EvalCheckpoint::interrupted(const UnitRecords& records) {
   if (records.empty()) return;
-  last_ = Clock::time_point{};
-  offer(records);
+  save(records);
   fmt::print(stderr, "{} {} are kept; the same command with --resume goes on\n", records.size(),
              units_);
 }

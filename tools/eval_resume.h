@@ -28,8 +28,11 @@ class EvalCheckpoint {
   // What an earlier run measured; empty without --resume. Error (kUsage) when there is nothing to
   // resume, or it is of another run.
   UnitRecords load() const;
+  // Whether an earlier run of the same left something.
+  bool exists() const;
   // Saves when the last time is long enough ago.
   void offer(const UnitRecords& records);
+  void save(const UnitRecords& records);
   // Saves what there is, and says on stderr how to go on.
   void interrupted(const UnitRecords& records);
   // The result is out: the file is not needed any more.

@@ -26,8 +26,11 @@ std::string clock_text(double seconds) {
   return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
-Progress::Progress(std::string label)
-    : label_(std::move(label)), terminal_(::isatty(STDERR_FILENO) != 0), start_(Clock::now()) {}
+Progress::Progress(std::string label, double begin)
+    : label_(std::move(label)),
+      begin_(begin),
+      terminal_(::isatty(STDERR_FILENO) != 0),
+      start_(Clock::now()) {}
 
 void Progress::update(double fraction, std::string_view detail) {
   if (!terminal_) return;
@@ -37,8 +40,8 @@ void Progress::update(double fraction, std::string_view detail) {
   shown_ = true;
   const double elapsed = seconds_between(start_, now);
   std::string line = fmt::format("{} {:3.0f} %  {}", label_, 100.0 * fraction, clock_text(elapsed));
-  if (fraction >= kMinForEstimate) {
-    line += fmt::format("  {} left", clock_text(elapsed * (1.0 - fraction) / fraction));
+  if (fraction - begin_ >= kMinForEstimate) {
+    line += fmt::format("  {} left", clock_text(elapsed * (1.0 - fraction) / (fraction - begin_)));
   }
   if (!detail.empty()) line += fmt::format("  {}", detail);
   fmt::print(stderr, "\r{}\033[K", line);

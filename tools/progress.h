@@ -11,7 +11,8 @@ namespace lathe {
 
 class Progress {
  public:
-  explicit Progress(std::string label);
+  // `begin`: the share of the work that was done before, for estimates of the time left.
+  explicit Progress(std::string label, double begin = 0.0);
   ~Progress() { clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -26,6 +27,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
 
   std::string label_;
+  double begin_;
   bool terminal_;
   bool shown_ = false;
   Clock::time_point start_, last_;

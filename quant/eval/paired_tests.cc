@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <vector>
 
 namespace lathe {
 
-Discordant count_discordant(std::span<const bool> a, std::span<const bool> b) noexcept {
+Discordant count_discordant(const std::vector<bool>& a, const std::vector<bool>& b) noexcept {
   Discordant d;
   for (std::size_t i = 0; i < a.size(); ++i) {
     d.only_a += a[i] && !b[i] ? 1 : 0;

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "quant/eval/bootstrap.h"
 
@@ -16,7 +17,7 @@ struct Discordant {
   std::size_t only_a = 0, only_b = 0;
 };
 // a, b: [n_tasks], true where the model was right.
-Discordant count_discordant(std::span<const bool> a, std::span<const bool> b) noexcept;
+Discordant count_discordant(const std::vector<bool>& a, const std::vector<bool>& b) noexcept;
 
 // The chance to see as uneven a split of the discordant tasks, or a more uneven one, if both models
 // were equally good: exact two-sided binomial test (McNemar 1947; the exact form, no correction).

@@ -28,24 +28,35 @@ void PerplexityMeter::add_chunks(const ChunkRecords& records) {
   while (result_.running.size() < records.size()) add_chunk(records[result_.running.size()]);
 }
 
+void measure_likelihoods(const EvalContext& context, const TextChunks& text, ChunkRecords& records,
+                         const ChunkProgress& progress,
+                         const std::function<void(MatrixView<const float>)>& on_logits) {
+  const std::size_t n_models = context.runner.models().size();
+  const RowMeasure row{.width = n_models,
+                       .measure =
+                           [&](const ScoredRow& r, double* out) {
+                             for (std::size_t m = 0; m < n_models; ++m) {
+                               out[m] = negative_log_likelihood(r.logits[m], r.n_vocab, r.target,
+                                                                context.kernels);
+                             }
+                           },
+                       .on_logits = on_logits};
+  measure_chunks(context, text, row, records, progress);
+}
+
 PerplexityResult measure_perplexity(const EvalContext& context, const TextChunks& text,
                                     const PerplexityOptions& options,
                                     const PerplexityProgress& progress) {
   PerplexityMeter meter;
   ChunkRecords own;
   ChunkRecords& records = options.records != nullptr ? *options.records : own;
-  const RowMeasure row{.width = 1,
-                       .measure =
-                           [&](const ScoredRow& r, double* out) {
-                             *out = negative_log_likelihood(r.logits[0], r.n_vocab, r.target,
-                                                            context.kernels);
-                           },
-                       .on_logits = options.on_logits};
-  measure_chunks(context, text, row, records,
-                 [&](const ChunkRecords& so_far, double fraction, std::string_view step) {
-                   meter.add_chunks(so_far);
-                   return !progress || progress(meter.result(), fraction, step);
-                 });
+  measure_likelihoods(
+      context, text, records,
+      [&](const ChunkRecords& so_far, double fraction, std::string_view step) {
+        meter.add_chunks(so_far);
+        return !progress || progress(meter.result(), fraction, step);
+      },
+      options.on_logits);
   meter.add_chunks(records);
   return meter.result();
 }

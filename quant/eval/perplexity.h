@@ -40,7 +40,13 @@ struct PerplexityOptions {
   ChunkRecords* records = nullptr;  // where to go on, and what was measured; one number a row
 };
 
-// Of the first model of the context. Errors as measure_chunks.
+// Negative log-likelihoods of the scored tokens: a row of a record has one number a model. Errors as
+// measure_chunks.
+void measure_likelihoods(const EvalContext& context, const TextChunks& text, ChunkRecords& records,
+                         const ChunkProgress& progress = {},
+                         const std::function<void(MatrixView<const float>)>& on_logits = {});
+
+// Of a context with one model. Errors as measure_chunks.
 PerplexityResult measure_perplexity(const EvalContext& context, const TextChunks& text,
                                     const PerplexityOptions& options = {},
                                     const PerplexityProgress& progress = {});

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -12,8 +11,8 @@ namespace lathe {
 namespace {
 
 TEST(McNemar, CountsOnlyWhereTheModelsDiffer) {
-  const std::array<bool, 5> a = {true, true, false, false, true};
-  const std::array<bool, 5> b = {true, false, true, false, false};
+  const std::vector<bool> a = {true, true, false, false, true};
+  const std::vector<bool> b = {true, false, true, false, false};
   const Discordant d = count_discordant(a, b);
   EXPECT_EQ(d.only_a, 2u);
   EXPECT_EQ(d.only_b, 1u);

@@ -181,6 +181,12 @@ PreparedTasks prepare_tasks(TaskKind kind, std::span<const Task> all,
   return out;
 }
 
+std::size_t count_tokens(const PreparedTasks& tasks) {
+  std::size_t n = 0;
+  for (const TaskTokens& task : tasks.tokens) n += packed_items(task);
+  return n;
+}
+
 std::size_t task_cells(const PreparedTasks& tasks, std::size_t n_ctx) {
   const std::size_t needed = min_cells(tasks.tokens);
   if (n_ctx == 0) return std::max(kPackedCells, needed);

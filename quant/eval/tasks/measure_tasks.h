@@ -29,6 +29,10 @@ PreparedTasks prepare_tasks(TaskKind kind, std::span<const Task> all,
                             std::span<const std::size_t> selected, const Tokenizer& tokenizer,
                             bool compat);
 
+// Tokens that a model runs for them, about: what tasks share by being packed together is not taken
+// off.
+std::size_t count_tokens(const PreparedTasks& tasks);
+
 // What a runner for them needs: n_cells, unless `n_ctx` (0: free) says otherwise. Error (kUsage)
 // when n_ctx is too small.
 std::size_t task_cells(const PreparedTasks& tasks, std::size_t n_ctx);

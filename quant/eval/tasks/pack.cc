@@ -62,14 +62,6 @@ std::span<const Token> run_tokens(const TaskTokens& task, std::size_t a) noexcep
   return task.second_from_wrong_row && a == 0 ? tokens : tokens.first(tokens.size() - 1);
 }
 
-// Items that a task takes on its own.
-std::size_t items_of(const TaskTokens& task) {
-  Trie trie;
-  std::vector<BatchItem> items;
-  for (std::size_t a = 0; a < task.answers.size(); ++a) trie.add(run_tokens(task, a), 1, items);
-  return items.size();
-}
-
 class TextBuilder {
  public:
   bool empty() const noexcept { return text_.answers.empty(); }
@@ -140,7 +132,7 @@ class Packer {
   explicit Packer(std::size_t n_cells) : n_cells_(n_cells) {}
 
   void add(std::size_t index, const TaskTokens& task) {
-    const std::size_t n_items = items_of(task), n = task.answers.size();
+    const std::size_t n_items = packed_items(task), n = task.answers.size();
     const bool whole = n_items <= n_cells_ && n <= kMostSequences;
     if (whole && !fits(n_items, n)) close();
     for (std::size_t a = 0; a < n; ++a) {
@@ -172,13 +164,20 @@ class Packer {
 
 }  // namespace
 
+std::size_t packed_items(const TaskTokens& task) {
+  Trie trie;
+  std::vector<BatchItem> items;
+  for (std::size_t a = 0; a < task.answers.size(); ++a) trie.add(run_tokens(task, a), 1, items);
+  return items.size();
+}
+
 std::size_t min_cells(std::span<const TaskTokens> tasks) {
   std::size_t n = 1;
   for (const TaskTokens& task : tasks) {
     for (std::size_t a = 0; a < task.answers.size(); ++a) {
       n = std::max(n, run_tokens(task, a).size());
     }
-    if (task.second_from_wrong_row) n = std::max(n, items_of(task));
+    if (task.second_from_wrong_row) n = std::max(n, packed_items(task));
   }
   return n;
 }

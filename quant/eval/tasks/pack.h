@@ -37,6 +37,9 @@ struct PackedText {
   std::size_t n_rows() const noexcept { return first_value.size() - 1; }
 };
 
+// Items that a task takes in a text of its own.
+std::size_t packed_items(const TaskTokens& task);
+
 // The cells that the texts need at least: no text can be shorter than its longest answer (for
 // WinoGrande in compat: its longest task).
 std::size_t min_cells(std::span<const TaskTokens> tasks);

@@ -82,6 +82,13 @@ std::vector<Task> parse_tasks(TaskKind kind, std::span<const std::uint8_t> bytes
   return parse_text(kind, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
 }
 
+std::string task_set_sha256(const TaskSet& set) {
+  if (set.files.size() == 1) return set.files.front().sha256;
+  std::string all;
+  for (const TaskFile& file : set.files) all += file.sha256 + '\n';
+  return sha256_hex({reinterpret_cast<const std::uint8_t*>(all.data()), all.size()});
+}
+
 TaskSet read_tasks(TaskKind kind, std::span<const std::string> paths) {
   TaskSet set{kind, {}, {}};
   for (const std::string& path : paths) {

@@ -36,6 +36,9 @@ struct TaskSet {
 // (hidden ones left out). Error (kBadInput) for a file without tasks.
 TaskSet read_tasks(TaskKind kind, std::span<const std::string> paths);
 
+// What tells sets apart: the hash of their files' hashes, one a line; of one file, its own.
+std::string task_set_sha256(const TaskSet& set);
+
 // The tasks of one file's bytes; `path` names it in messages, and the group where the file itself
 // does not (ARC-Easy-Test.jsonl, anatomy_test.csv).
 std::vector<Task> parse_tasks(TaskKind kind, std::span<const std::uint8_t> bytes,

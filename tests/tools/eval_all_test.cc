@@ -1,0 +1,212 @@
+// lathe eval all: the same figures as the single measures give, whatever the base is; tables, all
+// forms of output, --resume.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "runtime/base/error.h"
+#include "tests/support/command_run.h"
+#include "tests/support/error_of.h"
+#include "tests/support/temp_dir.h"
+#include "tools/card_run.h"
+#include "tools/interrupt.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using test::run_command;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
+const std::string kOtherModel = LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf";
+const std::string kText = LATHE_SOURCE_DIR "/tests/data/demo-evaluation.txt";
+
+class EvalAll : public testing::Test {
+ protected:
+  EvalAll() {
+    ::setenv("XDG_STATE_HOME", dir_.path().c_str(), 1);
+    write_tests();
+    // A second model: the same, worse.
+    small_ = file("small.gguf");
+    run_command(add_quantize, {"quantize", kModel, small_, "Q3_K_S"});
+  }
+  ~EvalAll() override { ::unsetenv("XDG_STATE_HOME"); }
+
+  std::string file(const std::string& name) const { return dir_.file(name); }
+
+  void write_tests() {
+    std::ofstream arc(file("arc.jsonl")), wino(file("wino.csv")), hella(file("hella.txt"));
+    const char* const things[] = {"house", "river", "horse", "letter", "garden", "night"};
+    for (int i = 0; i < 6; ++i) {
+      const std::string thing = things[i];
+      arc << json({{"question", "The old " + thing + " was"},
+                   {"choices", {"very large", "of the", "not there", "seen by him"}},
+                   {"answer", i % 4}})
+                 .dump()
+          << "\n";
+      wino << i << ",The man took the " << thing << " to the _ and left.,door,window," << 1 + i % 2
+           << "\n";
+      hella << "He looked at the " << thing << "\n"
+            << i % 4 << "\nand went away.\nof a the.\nbefore he spoke.\nwith his hands.\n";
+    }
+    // The peer never reads the last row.
+    wino << "6,It was the _ of all.,end,door,1\n";
+  }
+
+  std::vector<std::string> tests() const {
+    return {"--arc",       file("arc.jsonl"), "--winogrande", file("wino.csv"),
+            "--hellaswag", file("hella.txt"), "--tasks",      "5"};
+  }
+  std::vector<std::string> text() const {
+    return {"-f", kText, "-c", "64", "--chunks", "3", "-t", "2"};
+  }
+  std::string all(std::vector<std::string> args, const std::vector<std::string>& more = {}) const {
+    args.insert(args.begin(), {"eval", "all"});
+    args.insert(args.end(), more.begin(), more.end());
+    return run_command(add_eval, args).text;
+  }
+  // Both models, the first as base.
+  std::string card(std::vector<std::string> form = {}) const {
+    std::vector<std::string> args = {"--base", kModel, "-m", small_};
+    for (const auto& part : {text(), tests(), form})
+      args.insert(args.end(), part.begin(), part.end());
+    return all(args);
+  }
+  json single(const char* measure, std::vector<std::string> args) const {
+    args.insert(args.begin(), {"eval", measure, "-m", small_, "--json"});
+    return json::parse(run_command(add_eval, args).text);
+  }
+
+  TempDir dir_;
+  std::string small_;
+};
+
+TEST_F(EvalAll, GivesWhatTheSingleMeasuresGive) {
+  const json card = json::parse(this->card({"--json"}));
+  const json& small = card["models"][1];
+  std::vector<std::string> with_base = text();
+  with_base.insert(with_base.end(), {"--base", kModel});
+  const json kld = single("kld", with_base);
+  for (const char* figure : {"ppl", "ppl_error", "kld", "kld_error", "ln_ppl_correlation",
+                             "rms_delta_p", "rms_delta_p_error", "same_top"}) {
+    EXPECT_EQ(small[figure], kld[figure]) << figure;
+  }
+  EXPECT_EQ(card["models"][0]["ppl"], kld["ppl_base"]);
+  EXPECT_TRUE(card["models"][0]["kld"].is_null()) << "the base";
+  EXPECT_EQ(card["models"][0]["is_base"], true);
+  EXPECT_EQ(small["model"], kld["model"]);
+  const json hella = single("hellaswag", {"-f", file("hella.txt"), "--tasks", "5"});
+  EXPECT_EQ(small["hellaswag"], hella["score"]);
+  EXPECT_EQ(small["hellaswag_error"], hella["score_error"]);
+  EXPECT_EQ(small["winogrande"],
+            single("winogrande", {"-f", file("wino.csv"), "--tasks", "5"})["score"]);
+  EXPECT_EQ(small["arc"], single("arc", {"-f", file("arc.jsonl"), "--tasks", "5"})["score"]);
+  EXPECT_TRUE(small["average"].is_null()) << "two tests are missing";
+  EXPECT_EQ(card["tests"].size(), 3u);
+  EXPECT_EQ(card["tests"][0]["n_tasks"], 5);
+  EXPECT_EQ(card["tests"][0]["n_available"], 6);
+  ASSERT_EQ(card["differences"].size(), 1u);
+  const json& difference = card["differences"][0];
+  EXPECT_EQ(difference["against"], small_);
+  EXPECT_EQ(difference["model"], kModel);
+  EXPECT_NEAR(difference["ppl_ratio"]["difference"].get<double>(),
+              kld["ppl_base"].get<double>() / kld["ppl"].get<double>() - 1.0, 1e-9);
+  EXPECT_EQ(difference["ppl_ratio"]["noise"], true) << "three chunks tell nothing";
+}
+
+TEST_F(EvalAll, ABaseFileStandsInForTheModel) {
+  const json with_model = json::parse(card({"--json"}));
+  std::vector<std::string> args = text();
+  args.insert(args.begin(), {"eval", "ppl", "-m", kModel, "--save-logits", file("logits")});
+  run_command(add_eval, args);
+  const json with_file =
+      json::parse(all({"--base", file("logits"), "-m", small_, "--json"}, text()));
+  ASSERT_EQ(with_file["models"].size(), 1u);
+  EXPECT_NEAR(with_file["models"][0]["kld"].get<double>(),
+              with_model["models"][1]["kld"].get<double>(), 1e-5);
+  EXPECT_EQ(with_file["models"][0]["ppl"], with_model["models"][1]["ppl"]);
+  EXPECT_THAT(with_file["base"].get<std::string>(), HasSubstr("logits"));
+  const json without = json::parse(all({"-m", kModel, "-m", small_, "--json"}, text()));
+  EXPECT_NEAR(without["models"][0]["ppl"].get<double>(),
+              with_model["models"][0]["ppl"].get<double>(), 1e-6);
+  EXPECT_NEAR(without["models"][1]["ppl"].get<double>(),
+              with_model["models"][1]["ppl"].get<double>(), 1e-6);
+  EXPECT_TRUE(without["models"][1]["kld"].is_null());
+}
+
+TEST_F(EvalAll, TablesHoldWhatWasMeasured) {
+  const std::string all_of_it = card();
+  for (const char* part :
+       {"GB", "BPW", "μPPL", "ρPPL %", "μKLD", "RMS Δp %", "ARC", "HellaSwag", "WinoGrande",
+        "tiny-llama-f16 (base)", "\nsmall ", "against small", "demo-evaluation.txt",
+        "3 chunks of 64 tokens", "5 of 6 tasks, seed 1"}) {
+    EXPECT_THAT(all_of_it, HasSubstr(part));
+  }
+  EXPECT_THAT(all_of_it, Not(HasSubstr("MMLU")));
+  EXPECT_THAT(all_of_it, Not(HasSubstr("Avg")));
+  const std::string tests_only = all({"-m", small_}, tests());
+  EXPECT_THAT(tests_only, Not(HasSubstr("PPL")));
+  EXPECT_THAT(tests_only, Not(HasSubstr("against"))) << "one model";
+  EXPECT_THAT(card({"--md"}), HasSubstr("| model "));
+  const std::string csv = card({"--csv"});
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 3) << csv;
+  EXPECT_THAT(csv, HasSubstr(",kld,kld_error,"));
+  EXPECT_THAT(csv, testing::StartsWith("lathe,"));
+  EXPECT_THAT(csv, HasSubstr(",text_sha256,"));
+  EXPECT_THAT(csv, HasSubstr(",arc_sha256,"));
+}
+
+TEST_F(EvalAll, EveryPairIsComparedWhenAsked) {
+  const json pairs = json::parse(all(
+      {"-m", kModel, "-m", small_, "-m", kModel, "--all-pairs", "--json"}, text()))["differences"];
+  ASSERT_EQ(pairs.size(), 3u);
+  EXPECT_EQ(pairs[1]["ppl_ratio"]["difference"], 0.0) << "the same model twice";
+  EXPECT_EQ(pairs[2]["against"], small_);
+}
+
+TEST_F(EvalAll, ResumeTakesOverWhatIsDone) {
+  const std::string whole = card({"--json"});
+  EXPECT_THAT(message_of([&] { card({"--resume"}); }, ErrorKind::kUsage),
+              HasSubstr("nothing to resume"));
+  // A run that is interrupted after its text: what it leaves is what a complete part leaves.
+  CardOptions options;
+  options.base = kModel;
+  options.models = {small_};
+  options.engine.n_ctx = 64;
+  options.engine.n_threads = 2;
+  options.text.files = {kText};
+  options.text.max_chunks = 3;
+  CardRun text_only(options, {});
+  text_only.measure();
+  text_only.interrupted();
+  const json resumed = json::parse(card({"--resume", "--json"})), want = json::parse(whole);
+  EXPECT_EQ(resumed["models"], want["models"]);
+  EXPECT_EQ(resumed["differences"], want["differences"]);
+  EXPECT_THAT(message_of([&] { card({"--resume"}); }, ErrorKind::kUsage),
+              HasSubstr("nothing to resume"))
+      << "done";
+}
+
+TEST_F(EvalAll, RefusesWhatMakesNoSense) {
+  const auto message = [&](std::vector<std::string> args) {
+    return message_of([&] { all(args); }, ErrorKind::kUsage);
+  };
+  EXPECT_THAT(message({"-m", kModel}), HasSubstr("nothing to measure"));
+  EXPECT_THAT(message({"-m", small_, "--base", kModel, "--arc", file("arc.jsonl")}),
+              HasSubstr("needs a text"));
+  EXPECT_THAT(message({"-m", small_, "--against", "other.gguf", "-f", kText}),
+              HasSubstr("not one of the models"));
+  EXPECT_THROW(all({"-m", small_, "--against", small_, "--all-pairs", "-f", kText}),
+               CLI::ParseError);
+}
+
+}  // namespace
+}  // namespace lathe

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job of lathe on the packaged model: importance matrix, statistics, plan, quantize,
-# perplexity, divergence, speed, text. Usage: tests/demo.sh LATHE_BINARY [OUTPUT_FOLDER]
+# perplexity, divergence, a table of both candidates, speed, text. Usage: tests/demo.sh LATHE_BINARY [OUTPUT_FOLDER]
 set -euo pipefail
 lathe=$(realpath "$1")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,6 +10,7 @@ mkdir -p "$out"
 model=tests/data/tiny-llama-f16.gguf
 calibration=tests/data/demo-calibration.txt
 evaluation=tests/data/demo-evaluation.txt
+tasks=tests/data/demo-continuations.txt
 small=$out/tiny-llama-Q4_K_M.gguf
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$1"; shift; printf '$ lathe %s\n' "$*"; "$lathe" "$@"; }
@@ -29,6 +30,8 @@ step "perplexity of the original" eval ppl -m "$model" -f "$evaluation" --chunks
 step "perplexity of the quantized model" eval ppl -m "$small" -f "$evaluation" --chunks 20
 step "how far the quantized model diverges" \
   eval kld --base "$model" -m "$small" -f "$evaluation" --chunks 20
+step "both candidates beside the original, with tests of their differences" \
+  eval all --base "$model" -m "$small" -m "$out/tiny-llama-planned.gguf" -f "$evaluation" --chunks 20 --hellaswag "$tasks"
 step "speed of both, beside this machine's limits" bench -m "$model" -m "$small" -p 512 -n 128 -r 3
 step "a paragraph from the quantized model" \
   run -m "$small" -p "The old house stood at the end of the road, and" -n 120 --temp 0.7 --seed 7

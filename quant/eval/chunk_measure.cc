@@ -98,8 +98,8 @@ class Measurement {
   void check_hidden_states() const {
     for (std::size_t m = 0; m < watches_.size(); ++m) {
       if (!watches_[m].first()) continue;
-      const std::size_t t = watches_[m].first()->text;
-      throw failed(fmt::format("chunk {}: hidden states of {} are not finite; {}",
+      const std::size_t t = *watches_[m].first();
+      throw failed(fmt::format("chunk {}: activations of {} are not finite; {}",
                                first_chunk_ + t + 1, name_of(m), explain(m, t)));
     }
   }

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include "runtime/tensor_role.h"
@@ -12,11 +14,15 @@
 namespace lathe {
 namespace {
 
-// A sum is finite only if all terms are; terms cannot overflow a double.
+// Infinity and NaN have all bits of the exponent set. As integers, because such a loop becomes
+// vectors, which a sum of floats in order does not.
 bool all_finite(const float* x, std::size_t n) noexcept {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < n; ++i) sum += std::abs(static_cast<double>(x[i]));
-  return std::isfinite(sum);
+  constexpr std::uint32_t kExponent = 0x7f800000;
+  std::uint32_t n_bad = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    n_bad += (std::bit_cast<std::uint32_t>(x[i]) & kExponent) == kExponent ? 1U : 0U;
+  }
+  return n_bad == 0;
 }
 
 bool all_finite(MatrixView<const float> rows) noexcept {
@@ -40,7 +46,12 @@ class Tracer : public Observer {
 
   bool embedding() const noexcept { return embedding_; }
   const std::optional<TensorId>& weight() const noexcept { return weight_; }
-  const std::optional<int>& layer() const noexcept { return layer_; }
+  // The first layer that takes in or gives out such a value; none: it is the head that does. A
+  // layer may hide what its products took in.
+  std::optional<int> layer() const noexcept {
+    if (!weight_ || weight_->layer < 0) return layer_;
+    return std::min(layer_.value_or(weight_->layer), weight_->layer);
+  }
 
  private:
   bool found() const noexcept { return embedding_ || weight_ || layer_; }
@@ -99,13 +110,21 @@ std::string in_words(const Tracer& tracer, const Model& model, const EvalContext
 
 }  // namespace
 
-void FiniteWatch::on_layer_output(int layer, MatrixView<const float> hidden) noexcept {
+void FiniteWatch::on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept {
+  const bool seen = weight.role == TensorRole::kAttnK || weight.role == TensorRole::kAttnV ||
+                    weight.role == TensorRole::kFfnUp;  // with the query, with the gate
+  if (!seen) look_at(input);
+}
+
+void FiniteWatch::on_layer_output(int, MatrixView<const float> hidden) noexcept { look_at(hidden); }
+
+void FiniteWatch::look_at(MatrixView<const float> rows) noexcept {
   if (first_) return;
   std::atomic<bool> finite{true};
-  pool_->for_ranges(hidden.rows, 16, [&](std::size_t begin, std::size_t end) noexcept {
-    if (!all_finite(hidden.slice(begin, end - begin))) finite = false;
+  pool_->for_ranges(rows.rows, 16, [&](std::size_t begin, std::size_t end) noexcept {
+    if (!all_finite(rows.slice(begin, end - begin))) finite = false;
   });
-  if (!finite) first_ = Place{text_, layer};
+  if (!finite) first_ = text_;
 }
 
 std::string locate_non_finite(const EvalContext& context, std::size_t m, RunText text) {

@@ -10,26 +10,26 @@
 
 namespace lathe {
 
-// Looks at the hidden states that leave each layer, which costs nothing beside the layer.
+// Looks at what enters the products and at what leaves each layer, which costs nothing beside the
+// layer. The inputs too, because a conversion to integers makes a finite number of NaN: weights in
+// a quantized format would hide it from all that follows.
 class FiniteWatch : public Observer {
  public:
-  struct Place {
-    std::size_t text;
-    int layer;
-  };
-
   explicit FiniteWatch(ThreadPool& pool) : pool_(&pool) {}
 
   void on_text(std::size_t text) noexcept override { text_ = text; }
-  void on_matmul_input(TensorId, MatrixView<const float>) noexcept override {}
+  void on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept override;
   void on_layer_output(int layer, MatrixView<const float> hidden) noexcept override;
 
-  const std::optional<Place>& first() const noexcept { return first_; }
+  // The first text with such a value.
+  const std::optional<std::size_t>& first() const noexcept { return first_; }
 
  private:
+  void look_at(MatrixView<const float> rows) noexcept;
+
   ThreadPool* pool_;
   std::size_t text_ = 0;
-  std::optional<Place> first_;
+  std::optional<std::size_t> first_;
 };
 
 // Runs the text once more through model `m` of the context's runner and says in words which layer

@@ -145,11 +145,13 @@ TEST_F(Measures, StoppingIsAnError) {
   EXPECT_EQ(n, 2);
 }
 
-// A copy of the model with one value of one tensor replaced.
-std::string damaged_model(const std::string& path, const std::string& tensor, float value) {
-  const GgufFile file = GgufFile::open(kLlama);
+// A copy of the model with the first value of one tensor replaced: of F32, F16, and formats whose
+// blocks begin with a scale in F16.
+std::string damaged_model(const std::string& path, const std::string& tensor, float value,
+                          const std::string& original = kLlama) {
+  const GgufFile file = GgufFile::open(original);
   const TensorInfo& info = file.require(tensor);
-  std::vector<char> bytes = test::read_bytes(kLlama);
+  std::vector<char> bytes = test::read_bytes(original);
   if (info.format == Format::F32) {
     std::memcpy(bytes.data() + info.offset, &value, sizeof value);
   } else {
@@ -170,13 +172,13 @@ TEST_F(Measures, TheFirstNaNStopsAndIsNamed) {
   };
   for (const Case& c :
        {Case{"blk.3.ffn_norm.weight",
-             {"hidden states", "layer 3 is the first", "what enters blk.3.ffn_gate.weight",
+             {"activations", "layer 3 is the first", "what enters blk.3.ffn_gate.weight",
               "blk.3.ffn_norm.weight holds 1 value that is not finite"}},
         Case{"blk.5.attn_output.weight",
              {"layer 5 is the first", "what enters blk.5.ffn_gate.weight",
               "blk.5.attn_output.weight holds 1"}},
         Case{"output_norm.weight",
-             {"position 48", "all layers are, the output head is not",
+             {"all layers are, the output head is not", "what enters token_embd.weight",
               "output_norm.weight holds 1"}}}) {
     const GgufFile file = GgufFile::open(damaged_model(dir.file("nan.gguf"), c.tensor, NAN));
     const std::unique_ptr<Model> bad = load_model(file);
@@ -207,6 +209,34 @@ TEST_F(Measures, TheFirstNaNStopsAndIsNamed) {
       message_of([&] { collect_imatrix(on(*bad, pool), text(), {}); }, ErrorKind::kFailed);
   EXPECT_THAT(message, HasSubstr("chunk 1"));
   EXPECT_THAT(message, HasSubstr("blk.3.ffn_")) << "where it came up";
+}
+
+// Conversion to int8 makes a finite number of NaN, so that what leaves the layer is finite: the
+// model's outputs are, and are worth nothing.
+TEST_F(Measures, NaNInQuantizedWeightsIsNotHiddenByTheirConversion) {
+  const TempDir dir;
+  ThreadPool pool({.n_threads = 2, .pin = false});
+  const Plan plan = make_plan(read_model_header(file_), {.recipe = find_recipe("Q4_K_M")});
+  quantize({file_, plan, nullptr, dir.file("q")}, kernels_, pool);
+  struct Case {
+    const char *tensor, *enters;
+  };
+  for (const Case& c : {Case{"blk.2.attn_q.weight", "blk.2.attn_output.weight"},
+                        Case{"blk.2.attn_k.weight", "blk.2.attn_output.weight"},
+                        Case{"blk.4.ffn_up.weight", "blk.4.ffn_down.weight"},
+                        Case{"blk.3.ffn_norm.weight", "blk.3.ffn_gate.weight"},
+                        Case{"output_norm.weight", "token_embd.weight"}}) {
+    const GgufFile file =
+        GgufFile::open(damaged_model(dir.file("nan"), c.tensor, NAN, dir.file("q")));
+    const std::unique_ptr<Model> bad = load_model(file);
+    for (const RunOrder order : {RunOrder::kByText, RunOrder::kByLayer}) {
+      const std::string message =
+          message_of([&] { measure_perplexity(on({{*bad}}, pool, {.order = order}), text()); },
+                     ErrorKind::kFailed);
+      EXPECT_THAT(message, testing::HasSubstr(std::string("what enters ") + c.enters));
+      EXPECT_THAT(message, testing::HasSubstr(std::string(c.tensor) + " holds "));
+    }
+  }
 }
 
 // What was measured before an interruption is not measured again, and nothing changes.

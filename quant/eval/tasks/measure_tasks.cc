@@ -141,7 +141,7 @@ class Measurement {
 
   void check_hidden_states() const {
     for (std::size_t m = 0; m < n_models_; ++m) {
-      if (watches_[m].first()) refuse(watches_[m].first()->text, m, "a hidden state");
+      if (watches_[m].first()) refuse(*watches_[m].first(), m, "an activation");
     }
   }
 

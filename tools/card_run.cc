@@ -7,7 +7,6 @@
 
 #include "models/registry.h"
 #include "quant/eval/perplexity.h"
-#include "quant/imatrix/provenance.h"
 #include "runtime/base/error.h"
 #include "runtime/text/tokenizer.h"
 #include "tools/interrupt.h"
@@ -87,13 +86,11 @@ void CardRun::open_test(TaskKind kind, const std::vector<std::string>& files,
 RunIdentity CardRun::identity(std::string_view measure) const {
   RunIdentity of = {{"measure", "all: " + std::string(measure)}};
   for (std::size_t m = 0; m < models_.size(); ++m) {
-    of.emplace_back(fmt::format("model {}", m + 1), model_fingerprint(models_[m]->file));
+    put_model(of, fmt::format("model {}", m + 1), models_[m]->file);
   }
   of.emplace_back("number of models", std::to_string(models_.size()));
   of.emplace_back("--compat", options_.selection.compat ? "yes" : "no");
-  of.emplace_back("--cache-type-k", options_.engine.k_type);
-  of.emplace_back("--cache-type-v", options_.engine.v_type);
-  of.emplace_back("instruction set", std::string(kernels_.tier));
+  put_engine(of, options_.engine, kernels_);
   return of;
 }
 

@@ -91,7 +91,7 @@ class KldRun {
         text_(open_text(base_.file ? *base_.file : open_.file, options_.text, options_.engine,
                         &origin_)),
         checkpoint_(options_.resume, identity()),
-        records_(checkpoint_.load()),
+        records_(checkpoint_.load(text_.n_chunks())),
         values_("divergence", text_.n_chunks(), false),
         n_before_(records_.size()) {
     if (base_.file) check_same_vocabulary(base_.file->metadata(), open_.file.metadata());

@@ -46,7 +46,7 @@ class PplRun {
         open_(options_.engine, context),
         text_(open_text(open_.file, options_.text, options_.engine, &origin_)),
         checkpoint_(options_.resume, text_identity("ppl", options_, open_, text_, origin_)),
-        records_(checkpoint_.load()),
+        records_(checkpoint_.load(text_.n_chunks())),
         values_("perplexity", text_.n_chunks(), options_.form.text()),
         n_before_(records_.size()) {
     create_files(options);

@@ -4,12 +4,15 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "quant/imatrix/provenance.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
+#include "tools/build_info.h"
 
 namespace lathe {
 namespace {
@@ -40,6 +43,20 @@ std::string path_for(const RunIdentity& identity) {
 
 }  // namespace
 
+void put_model(RunIdentity& identity, const std::string& name, const GgufFile& file) {
+  identity.emplace_back(name, model_fingerprint(file));
+  identity.emplace_back("metadata of " + name, metadata_fingerprint(file));
+}
+
+// Threads, batches and the order of layers change nothing; the tier of kernels may, and so may
+// another lathe.
+void put_engine(RunIdentity& identity, const EngineOptions& engine, const KernelTable& kernels) {
+  identity.emplace_back("--cache-type-k", engine.k_type);
+  identity.emplace_back("--cache-type-v", engine.v_type);
+  identity.emplace_back("instruction set", std::string(kernels.tier));
+  identity.emplace_back("lathe", fmt::format("{} ({})", build_version(), build_commit()));
+}
+
 void add_resume_options(CLI::App& command, ResumeOptions& options) {
   command.add_flag("--resume", options.resume,
                    "Go on where an interrupted run of the same command ended");
@@ -55,14 +72,22 @@ EvalCheckpoint::EvalCheckpoint(const ResumeOptions& options, RunIdentity identit
     : options_(options),
       units_(std::move(units)),
       identity_(std::move(identity)),
-      path_(options.checkpoint.empty() ? path_for(identity_) : options.checkpoint) {}
+      path_(options.checkpoint.empty() ? path_for(identity_) : options.checkpoint) {
+  if (options.checkpoint.empty() || !exists() || is_eval_checkpoint(path_)) return;
+  throw usage_error("--checkpoint " + path_ +
+                    ": the file is there and is no checkpoint of an evaluation; name another");
+}
 
-UnitRecords EvalCheckpoint::load() const {
+UnitRecords EvalCheckpoint::load(std::size_t n_units) {
   if (!options_.resume) return {};
   if (!exists()) {
-    throw usage_error("nothing to resume: there is no checkpoint of this run (" + path_ + ")");
+    throw usage_error("nothing to resume: there is no checkpoint of this run (" + path_ +
+                      "); files, options and lathe's version have to be the same");
   }
   UnitRecords records = read_eval_checkpoint(path_, identity_);
+  ours_ = true;
+  has_more_ = records.size() > n_units;
+  if (has_more_) records.resize(n_units);
   fmt::print(stderr, "going on after {} {} of an earlier run\n", records.size(), units_);
   return records;
 }
@@ -74,20 +99,32 @@ void EvalCheckpoint::offer(const UnitRecords& records) {
 }
 
 void EvalCheckpoint::save(const UnitRecords& records) {
-  if (records.empty()) return;
-  if (options_.checkpoint.empty()) fs::create_directories(fs::path(path_).parent_path());
-  write_eval_checkpoint(records, identity_, path_);
+  if (records.empty() || has_more_ || cannot_) return;
+  try {
+    if (options_.checkpoint.empty()) fs::create_directories(fs::path(path_).parent_path());
+    write_eval_checkpoint(records, identity_, path_);
+    ours_ = true;
+  } catch (const std::exception& error) {
+    cannot_ = true;
+    fmt::print(stderr, "\nlathe: what is measured cannot be kept for --resume: {}\n", error.what());
+  }
   last_ = Clock::now();
 }
 
 void EvalCheckpoint::interrupted(const UnitRecords& records) {
-  if (records.empty()) return;
+  if (records.empty()) {
+    fmt::print(stderr, "none of the {} was complete: there is nothing to go on from\n", units_);
+    return;
+  }
   save(records);
+  if (cannot_) return;
   fmt::print(stderr, "{} {} are kept; the same command with --resume goes on\n", records.size(),
              units_);
 }
 
 void EvalCheckpoint::finish() {
+  const bool named_after_run = options_.checkpoint.empty();
+  if (has_more_ || !(ours_ || named_after_run)) return;
   std::error_code ignored;
   fs::remove(path_, ignored);
 }

@@ -11,7 +11,6 @@
 #include "quant/eval/tasks/read_tasks.h"
 #include "quant/eval/tasks/select.h"
 #include "quant/eval/tasks/task_report.h"
-#include "quant/imatrix/provenance.h"
 #include "runtime/text/tokenizer.h"
 #include "tools/build_info.h"
 #include "tools/eval_commands.h"
@@ -110,17 +109,15 @@ class TaskRun {
 
  private:
   RunIdentity identity() const {
-    RunIdentity identity = {{"measure", std::string(task_name(options_.kind))},
-                            {"model", model_fingerprint(open_.file)}};
-    for (const TaskFile& file : set_.files) identity.emplace_back("tasks", file.sha256);
-    identity.emplace_back("number of tasks", std::to_string(tasks_.tasks.size()));
-    identity.emplace_back("--seed", std::to_string(options_.selection.seed));
-    identity.emplace_back("--compat", options_.selection.compat ? "yes" : "no");
-    identity.emplace_back("--skip-layers", options_.skip_layers);
-    identity.emplace_back("--cache-type-k", options_.engine.k_type);
-    identity.emplace_back("--cache-type-v", options_.engine.v_type);
-    identity.emplace_back("instruction set", std::string(open_.kernels.tier));
-    return identity;
+    RunIdentity of = {{"measure", std::string(task_name(options_.kind))}};
+    put_model(of, "model", open_.file);
+    of.emplace_back("tasks", task_set_sha256(set_));
+    of.emplace_back("number of tasks", std::to_string(tasks_.tasks.size()));
+    of.emplace_back("--seed", std::to_string(options_.selection.seed));
+    of.emplace_back("--compat", options_.selection.compat ? "yes" : "no");
+    of.emplace_back("--skip-layers", options_.skip_layers);
+    put_engine(of, options_.engine, open_.kernels);
+    return of;
   }
 
   void print(double seconds) const {

@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "quant/imatrix/provenance.h"
 #include "quant/plan/layer_list.h"
 #include "tools/build_info.h"
 
@@ -35,19 +34,17 @@ std::vector<int> skipped_layers(const std::string& list, const Model& model) {
   return layers;
 }
 
-// Threads, batches and the order of layers change nothing; the tier of kernels may.
 RunIdentity text_identity(const char* measure, const EvalTextOptions& options,
                           const OpenModel& open, const TextChunks& text, const TextOrigin& origin) {
-  return {{"measure", measure},
-          {"model", model_fingerprint(open.file)},
-          {"text", origin.all_sha256},
-          {"context", std::to_string(text.n_ctx())},
-          {"stride", std::to_string(text.stride())},
-          {"first chunk", std::to_string(options.text.from_chunk)},
-          {"--skip-layers", options.skip_layers},
-          {"--cache-type-k", options.engine.k_type},
-          {"--cache-type-v", options.engine.v_type},
-          {"instruction set", std::string(open.kernels.tier)}};
+  RunIdentity of = {{"measure", measure}};
+  put_model(of, "model", open.file);
+  of.emplace_back("text", origin.all_sha256);
+  of.emplace_back("context", std::to_string(text.n_ctx()));
+  of.emplace_back("stride", std::to_string(text.stride()));
+  of.emplace_back("first chunk", std::to_string(options.text.from_chunk));
+  of.emplace_back("--skip-layers", options.skip_layers);
+  put_engine(of, options.engine, open.kernels);
+  return of;
 }
 
 nlohmann::ordered_json result_header(const EvalTextOptions& options, const OpenModel& open,

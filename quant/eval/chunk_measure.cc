@@ -127,6 +127,7 @@ class Measurement {
 
 void measure_chunks(const EvalContext& context, const TextChunks& text, const RowMeasure& row,
                     ChunkRecords& records, const ChunkProgress& progress) {
+  check_record_sizes(records, [&](std::size_t) { return text.n_scored() * row.width; });
   if (records.size() >= text.n_chunks()) return;
   Measurement(context, text, row, records, progress).run();
 }

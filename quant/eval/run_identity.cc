@@ -13,7 +13,10 @@ std::string key(const std::string& name) { return "of." + name; }
 }  // namespace
 
 void put_identity(const RunIdentity& identity, Metadata& metadata) {
-  for (const auto& [name, value] : identity) metadata.set(key(name), Value::text(value));
+  for (const auto& [name, value] : identity) {
+    if (metadata.has(key(name))) throw failed("the run has two values of " + quoted(name));
+    metadata.set(key(name), Value::text(value));
+  }
 }
 
 void check_identity(const Metadata& metadata, const RunIdentity& identity,

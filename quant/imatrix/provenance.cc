@@ -25,4 +25,14 @@ std::string model_fingerprint(const GgufFile& file) {
   return hash.hex();
 }
 
+std::string metadata_fingerprint(const GgufFile& file) {
+  if (file.files().empty()) return {};
+  const auto bytes = file.files().front().bytes();
+  std::uint64_t end = bytes.size();
+  for (const TensorInfo& info : file.tensors()) {
+    if (info.file_index == 0) end = std::min(end, info.offset);
+  }
+  return sha256_hex(bytes.first(static_cast<std::size_t>(end)));
+}
+
 }  // namespace lathe

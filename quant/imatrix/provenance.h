@@ -11,4 +11,8 @@ namespace lathe {
 // fine-tunes apart without reading gigabytes.
 std::string model_fingerprint(const GgufFile& file);
 
+// SHA-256 over what stands before the tensors: hyper-parameters, vocabulary, names. Empty for a
+// model in memory.
+std::string metadata_fingerprint(const GgufFile& file);
+
 }  // namespace lathe

@@ -272,6 +272,21 @@ TEST_F(Measures, AMeasurementGoesOn) {
                   },
                   ErrorKind::kUsage),
               testing::HasSubstr("its text was 'some', now it is 'other'"));
+  EXPECT_TRUE(is_eval_checkpoint(dir.file("c")));
+  EXPECT_FALSE(is_eval_checkpoint(kLlama));
+  kept.front().pop_back();
+  EXPECT_THAT(message_of([&] { measure_perplexity(on(*model_, pool), text(), {.records = &kept}); },
+                         ErrorKind::kBadInput),
+              testing::HasSubstr("unit 1 has 46 numbers, expected 47"));
+}
+
+// More units than a GGUF file may have keys.
+TEST(EvalCheckpoints, HoldAnyNumberOfUnits) {
+  const TempDir dir;
+  UnitRecords records(100'000, {1.0, 2.0});
+  records[7] = {};
+  write_eval_checkpoint(records, {{"text", "some"}}, dir.file("c"));
+  EXPECT_EQ(read_eval_checkpoint(dir.file("c"), {{"text", "some"}}), records);
 }
 
 TEST_F(Measures, VocabulariesThatDifferAreRefused) {

@@ -175,6 +175,47 @@ TEST_F(Eval, ResumeGoesOnAndEndsWithTheSame) {
   EXPECT_FALSE(fs::exists(checkpoint)) << "done";
 }
 
+// The checkpoint of a longer run serves a shorter one, and is kept for the longer.
+TEST_F(Eval, ResumingWithFewerChunksUsesThoseOnly) {
+  const std::string checkpoint = file("checkpoint");
+  leave_checkpoint(checkpoint);
+  const json one =
+      json::parse(eval("ppl", {"--chunks", "1", "--json", "--resume", "--checkpoint", checkpoint}));
+  EXPECT_EQ(one["running_ppl"].size(), 1u);
+  EXPECT_EQ(one["running_ppl"],
+            json::parse(eval("ppl", {"--chunks", "1", "--json"}))["running_ppl"]);
+  EXPECT_TRUE(fs::exists(checkpoint));
+}
+
+TEST_F(Eval, CheckpointsDoNotTakeThePlaceOfOtherFiles) {
+  const std::string model = file("model.gguf"), text = file("notes");
+  fs::copy_file(kModel, model);
+  std::ofstream(text) << "not a checkpoint";
+  for (const std::string& other : {model, text}) {
+    EXPECT_THAT(message_of(
+                    [&] {
+                      eval3("ppl", {"--checkpoint", other});
+                    },
+                    ErrorKind::kUsage),
+                HasSubstr("is no checkpoint"));
+    EXPECT_TRUE(fs::exists(other));
+  }
+}
+
+// A name that stands twice would be compared with the value of the other.
+TEST_F(Eval, IdentitiesNameThingsOnce) {
+  Metadata metadata;
+  EXPECT_THROW(put_identity({{"tasks", "a"}, {"tasks", "b"}}, metadata), Error);
+}
+
+TEST_F(Eval, WhatCannotBeKeptDoesNotEndAMeasurement) {
+  std::ofstream(file("file")) << "no folder";
+  EvalCheckpoint nowhere({.checkpoint = file("file") + "/checkpoint"}, {{"model", "a"}});
+  nowhere.save({{1.0}});
+  nowhere.interrupted({{1.0}});
+  nowhere.finish();
+}
+
 TEST_F(Eval, CheckpointsAreFoundByWhatTheyAreOf) {
   const RunIdentity one = {{"model", "a"}}, other = {{"model", "b"}};
   const UnitRecords records = {{1.0, 2.0}, {3.0}};

@@ -17,6 +17,10 @@ namespace {
 // Long enough that batches are full, short enough that a cache for it costs little.
 constexpr std::size_t kPackedCells = 2048;
 
+std::size_t width_of_record(const TaskTokens& tokens) noexcept {
+  return record_width(tokens.n_choices, tokens.answers.size() - tokens.n_choices);
+}
+
 class Measurement {
  public:
   Measurement(const EvalContext& context, const PreparedTasks& tasks, UnitRecords& records,
@@ -55,10 +59,7 @@ class Measurement {
   const TaskTokens& tokens_of(std::size_t t) const { return tasks_.tokens[first_task_ + t]; }
   const Task& task_at(std::size_t t) const { return tasks_.tasks[first_task_ + t]; }
 
-  std::size_t width_of(std::size_t t) const {
-    const TaskTokens& tokens = tokens_of(t);
-    return record_width(tokens.n_choices, tokens.answers.size() - tokens.n_choices);
-  }
+  std::size_t width_of(std::size_t t) const { return width_of_record(tokens_of(t)); }
 
   void start(std::size_t t) {
     pending_[t].resize(n_models_ * width_of(t));
@@ -196,15 +197,18 @@ std::size_t task_cells(const PreparedTasks& tasks, std::size_t n_ctx) {
 
 void measure_tasks(const EvalContext& context, const PreparedTasks& tasks, UnitRecords& records,
                    const TaskProgress& progress) {
+  check_record_sizes(records, [&](std::size_t t) {
+    return t < tasks.tokens.size()
+               ? context.runner.models().size() * width_of_record(tasks.tokens[t])
+               : 0;
+  });
   if (records.size() >= tasks.tasks.size()) return;
   Measurement(context, tasks, records, progress).run();
 }
 
 std::span<const double> record_of_model(const PreparedTasks& tasks, std::size_t task,
                                         const UnitRecords& records, std::size_t m) {
-  const TaskTokens& tokens = tasks.tokens[task];
-  const std::size_t width =
-      record_width(tokens.n_choices, tokens.answers.size() - tokens.n_choices);
+  const std::size_t width = width_of_record(tasks.tokens[task]);
   return std::span(records[task]).subspan(m * width, width);
 }
 

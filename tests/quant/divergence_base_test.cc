@@ -370,6 +370,16 @@ TEST_F(BaseFiles, DamagedFilesAreRefused) {
       }
     }
   }
+  // A row of logits whose scale is NaN is the file's fault, not the model's.
+  c.write(*create_logits_file(dir_.file("nan"), c.text), pool_);
+  std::vector<char> bytes = test::read_bytes(dir_.file("nan"));
+  const float nan = NAN;
+  std::memcpy(bytes.data() + 20 + c.text.tokens.size() * sizeof(Token), &nan, sizeof nan);
+  std::ofstream(dir_.file("nan"), std::ios::binary)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  EXPECT_THAT(
+      message_of([&] { open_divergence_base(dir_.file("nan"))->prepare(0); }, ErrorKind::kBadInput),
+      HasSubstr("chunk 1, row 1"));
   std::ofstream(dir_.file("text")) << "just some text, long enough";
   EXPECT_FALSE(is_divergence_base(dir_.file("text")));
   EXPECT_THAT(message_of([&] { open_divergence_base(dir_.file("text")); }, ErrorKind::kBadInput),

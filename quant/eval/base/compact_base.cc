@@ -97,15 +97,16 @@ class CompactBase final : public DivergenceBase {
  public:
   CompactBase(std::optional<MappedFile> file, std::vector<std::uint8_t> memory, Contents contents,
               std::string path)
-      : DivergenceBase(std::move(path), std::move(contents.text)),
+      : DivergenceBase(std::move(path), std::move(contents.text), contents.chunks),
         file_(std::move(file)),
         memory_(std::move(memory)),
         origin_(std::move(contents.origin)),
         chunks_(std::move(contents.chunks)) {}
 
   std::string description() const override {
-    return fmt::format("compact base of {} (fingerprint {}), {} chunks", quoted(origin_.model),
-                       origin_.fingerprint.substr(0, 16), text().n_chunks);
+    return fmt::format("compact base of {} (fingerprint {}), {} chunks, content {}",
+                       quoted(origin_.model), origin_.fingerprint.substr(0, 16), text().n_chunks,
+                       content());
   }
 
   void prepare(std::size_t chunk) override {

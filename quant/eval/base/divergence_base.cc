@@ -8,12 +8,15 @@
 
 #include "quant/eval/base/compact_base.h"
 #include "quant/eval/base/logits_file.h"
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 
 namespace lathe {
 namespace {
 
 constexpr std::size_t kMagicBytes = 8;
+constexpr std::size_t kSampleBytes = 4096;  // of each chunk: files may have tens of GB
+constexpr std::size_t kContentDigits = 16;
 
 std::string magic_of(const std::string& path) {
   std::string magic(kMagicBytes, '\0');
@@ -24,6 +27,18 @@ std::string magic_of(const std::string& path) {
 }
 
 }  // namespace
+
+DivergenceBase::DivergenceBase(std::string path, BaseText text,
+                               std::span<const std::span<const std::uint8_t>> chunks)
+    : path_(std::move(path)), text_(std::move(text)) {
+  Sha256 hash;
+  const std::string sizes = fmt::format("{} {} {}\n", text_.n_ctx, text_.n_vocab, text_.n_chunks);
+  hash.update({reinterpret_cast<const std::uint8_t*>(sizes.data()), sizes.size()});
+  hash.update({reinterpret_cast<const std::uint8_t*>(text_.tokens.data()),
+               text_.tokens.size() * sizeof(Token)});
+  for (const auto chunk : chunks) hash.update(chunk.first(std::min(chunk.size(), kSampleBytes)));
+  content_ = hash.hex().substr(0, kContentDigits);
+}
 
 BaseText base_text(const TextChunks& text, std::size_t n_vocab) {
   if (text.stride() != 0) {
@@ -61,8 +76,9 @@ void check_same_text(const DivergenceBase& base, const TextChunks& text, std::si
   const auto [ours, theirs] =
       std::mismatch(here.tokens.begin(), here.tokens.end(), of.tokens.begin());
   if (ours == here.tokens.end()) return;
-  throw usage_error(fmt::format("{} is of another text: token {} is {} there, {} here", base.path(),
-                                ours - here.tokens.begin(), *theirs, *ours));
+  throw usage_error(fmt::format(
+      "{} is of another text: token {} is {} there, {} here (or the vocabularies differ)",
+      base.path(), ours - here.tokens.begin(), *theirs, *ours));
 }
 
 void measure_divergence(const EvalContext& context, const TextChunks& text, DivergenceBase& base,

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,8 +37,11 @@ class DivergenceBase {
 
   const std::string& path() const noexcept { return path_; }
   const BaseText& text() const noexcept { return text_; }
-  // In words, what the file is and of which model, where it says so.
+  // In words, what the file is and of which model, where it says so; with content().
   virtual std::string description() const = 0;
+  // Tells bases of one kind and one size apart: 16 hexadecimal digits over the text and the
+  // beginning of each chunk.
+  const std::string& content() const noexcept { return content_; }
 
   // Makes a chunk ready for divergence(). Error (kBadInput) where the file is damaged.
   virtual void prepare(std::size_t chunk) { static_cast<void>(chunk); }
@@ -46,12 +51,14 @@ class DivergenceBase {
                                      Token target) const = 0;
 
  protected:
-  DivergenceBase(std::string path, BaseText text)
-      : path_(std::move(path)), text_(std::move(text)) {}
+  // chunks: the bytes of each.
+  DivergenceBase(std::string path, BaseText text,
+                 std::span<const std::span<const std::uint8_t>> chunks);
 
  private:
   std::string path_;
   BaseText text_;
+  std::string content_;
 };
 
 // Error (kBadInput) for a file that is neither kind, or is damaged.

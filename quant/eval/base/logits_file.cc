@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -56,15 +57,38 @@ BaseText read_text(ByteReader& in) {
   return text;
 }
 
+using Chunks = std::vector<std::span<const std::uint8_t>>;
+
+Chunks chunks_of(const MappedFile& file, const BaseText& text) {
+  const std::size_t chunk_bytes = text.n_rows() * row_bytes_of(text);
+  Chunks chunks;
+  for (std::size_t i = 0; i < text.n_chunks; ++i) {
+    chunks.push_back(file.bytes().subspan(header_bytes(text) + i * chunk_bytes, chunk_bytes));
+  }
+  return chunks;
+}
+
 class LogitsFile final : public DivergenceBase {
  public:
-  LogitsFile(MappedFile file, BaseText text)
-      : DivergenceBase(file.path(), std::move(text)),
+  LogitsFile(MappedFile file, const BaseText& text)
+      : DivergenceBase(file.path(), text, chunks_of(file, text)),
         file_(std::move(file)),
-        rows_(file_.bytes().data() + header_bytes(this->text())) {}
+        rows_(file_.bytes().data() + header_bytes(text)) {}
 
   std::string description() const override {
-    return fmt::format("logits in 16 bits, {} chunks", text().n_chunks);
+    return fmt::format("logits in 16 bits, {} chunks, content {}", text().n_chunks, content());
+  }
+
+  void prepare(std::size_t chunk) override {
+    if (prepared_ == chunk) return;
+    for (std::size_t row = 0; row < text().n_rows(); ++row) {
+      const std::size_t at = (chunk * text().n_rows() + row) * row_bytes_of(text());
+      if (is_logits_row(rows_ + at)) continue;
+      throw bad_input(path(), fmt::format("chunk {}, row {}, at byte {}: scale and least "
+                                          "log-probability are none that a distribution has",
+                                          chunk + 1, row + 1, header_bytes(text()) + at));
+    }
+    prepared_ = chunk;
   }
 
   TokenDivergence divergence(std::size_t chunk, std::size_t row, const float* logits,
@@ -76,6 +100,7 @@ class LogitsFile final : public DivergenceBase {
  private:
   MappedFile file_;
   const std::uint8_t* rows_;
+  std::size_t prepared_ = SIZE_MAX;
 };
 
 class LogitsWriter final : public BaseWriter {
@@ -129,8 +154,8 @@ std::uint64_t logits_file_bytes(const BaseText& text) noexcept {
 std::unique_ptr<DivergenceBase> open_logits_file(const std::string& path) {
   MappedFile file(path);
   ByteReader in(file.bytes(), path);
-  BaseText text = read_text(in);
-  return std::make_unique<LogitsFile>(std::move(file), std::move(text));
+  const BaseText text = read_text(in);
+  return std::make_unique<LogitsFile>(std::move(file), text);
 }
 
 std::unique_ptr<BaseWriter> create_logits_file(const std::string& path, const BaseText& text) {

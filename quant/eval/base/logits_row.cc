@@ -53,6 +53,13 @@ void encode_logits_row(const float* logits, std::size_t n_vocab, std::uint16_t* 
   if (n_vocab % 2 != 0) q[n_vocab] = 0;
 }
 
+bool is_logits_row(const std::uint8_t* row) noexcept {
+  Header header;
+  std::memcpy(&header, row, sizeof header);
+  return std::isfinite(header.scale) && header.scale >= 0.0f &&
+         std::isfinite(header.min_log_prob) && header.min_log_prob <= 0.0f;
+}
+
 TokenDivergence logits_row_divergence(const std::uint8_t* row, const float* logits,
                                       std::size_t n_vocab, Token target) {
   const std::vector<float> base = decode(row, n_vocab);

@@ -19,6 +19,9 @@ constexpr std::size_t logits_row_size(std::size_t n_vocab) noexcept {
 // logits: [n_vocab]; out: [logits_row_size(n_vocab)].
 void encode_logits_row(const float* logits, std::size_t n_vocab, std::uint16_t* out) noexcept;
 
+// Whether the two floats of a row are finite and of the right sign.
+bool is_logits_row(const std::uint8_t* row) noexcept;
+
 // As token_divergence, with the base in that form: its log-probabilities as decoded, and in the
 // divergence only tokens with ln p > -16, which is how other programs define it. `row` may lie at
 // any address.

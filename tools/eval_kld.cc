@@ -43,7 +43,7 @@ struct Base {
   }
   Json json(const std::string& path) const {
     if (file) return model_json(*file);
-    return {{"file", path}, {"description", kept->description()}};
+    return {{"file", path}, {"description", kept->description()}, {"content", kept->content()}};
   }
   // What checkpoints name it by.
   std::string name() const {
@@ -88,8 +88,7 @@ class KldRun {
         precision_(options.compat ? BasePrecision::k16Bits : BasePrecision::kFull),
         open_(options_.engine, context),
         base_(options.base),
-        text_(open_text(base_.file ? *base_.file : open_.file, options_.text, options_.engine,
-                        &origin_)),
+        text_(open_base_text()),
         checkpoint_(options_.resume, identity()),
         records_(checkpoint_.load(text_.n_chunks())),
         values_("divergence", text_.n_chunks(), false),
@@ -116,7 +115,7 @@ class KldRun {
       checkpoint_.offer(so_far);
       return !InterruptGuard::requested();
     };
-    if (options_.form.text()) fmt::print("{}", divergence_chunk_header());
+    if (options_.form.text()) print_headers();
     if (base_.kept) {
       measure_divergence(context, text_, *base_.kept, records_, progress);
     } else {
@@ -135,11 +134,30 @@ class KldRun {
   }
 
  private:
+  // A file has its context and chunks: where none are asked for, they are those.
+  TextChunks open_base_text() {
+    if (base_.kept && options_.engine.n_ctx == 0) options_.engine.n_ctx = base_.kept->text().n_ctx;
+    if (base_.kept && options_.text.max_chunks == 0) {
+      options_.text.max_chunks = base_.kept->text().n_chunks;
+    }
+    return open_text(base_.file ? *base_.file : open_.file, options_.text, options_.engine,
+                     &origin_);
+  }
+
   RunIdentity identity() const {
     RunIdentity of = text_identity("kld", options_, open_, text_, origin_);
     of.emplace_back("base", base_.name());
     of.emplace_back("--compat", precision_ == BasePrecision::k16Bits ? "on" : "off");
     return of;
+  }
+
+  void print_headers() const {
+    std::vector<std::string> lines = header_lines(options_, open_, text_, origin_);
+    const bool compat = precision_ == BasePrecision::k16Bits;
+    lines.push_back("base: " + (base_.file ? model_words(*base_.file) : base_.kept->description()) +
+                    (compat ? ", --compat" : ""));
+    print_header("kld", lines);
+    fmt::print("{}", divergence_chunk_header());
   }
 
   void show(const ChunkRecords& records) {
@@ -164,7 +182,7 @@ class KldRun {
     print_result(out, options_.form);
   }
 
-  const EvalTextOptions& options_;
+  EvalTextOptions options_;
   std::string base_path_;
   BasePrecision precision_;
   OpenModel open_;

@@ -1,6 +1,6 @@
 #include "tools/eval_output.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -10,6 +10,7 @@
 
 #include "quant/imatrix/provenance.h"
 #include "runtime/gguf/size_summary.h"
+#include "tools/build_info.h"
 #include "tools/text_table.h"
 
 namespace lathe {
@@ -18,16 +19,27 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
+constexpr std::size_t kHashDigits = 16;  // enough to tell files apart; JSON has all of them
+
 std::string cell(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_null()) return "";
   return value.dump();
 }
 
+// Names of files; other arrays are too long for a cell.
+bool is_list_of_texts(const Json& value) {
+  return value.is_array() && !value.empty() &&
+         std::all_of(value.begin(), value.end(), [](const Json& v) { return v.is_string(); });
+}
+
 void flatten(const Json& object, const std::string& prefix, Fields& fields) {
   for (const auto& [name, value] : object.items()) {
     if (value.is_object()) {
       flatten(value, prefix + name + ".", fields);
+    } else if (is_list_of_texts(value)) {
+      fields.emplace_back(
+          prefix + name, fmt::format("{}", fmt::join(value.get<std::vector<std::string>>(), "; ")));
     } else if (!value.is_array()) {
       fields.emplace_back(prefix + name, cell(value));
     }
@@ -35,7 +47,7 @@ void flatten(const Json& object, const std::string& prefix, Fields& fields) {
 }
 
 std::string quoted_for_csv(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"') out += '"';
@@ -87,7 +99,8 @@ void add_output_options(CLI::App& command, OutputForm& form) {
 
 void print_result(const Json& result, const OutputForm& form) {
   if (form.json) {
-    fmt::print("{}\n", result.dump(2));
+    // Names of files may hold any bytes: those that are no UTF-8 are replaced.
+    fmt::print("{}\n", result.dump(2, ' ', false, Json::error_handler_t::replace));
     return;
   }
   std::vector<Fields> rows;
@@ -100,6 +113,24 @@ void print_result(const Json& result, const OutputForm& form) {
 void put(Json& out, const std::string& name, const Estimate& e) {
   out[name] = e.value;
   out[name + "_error"] = e.error;
+}
+
+void print_header(const std::string& measure, const std::vector<std::string>& lines) {
+  fmt::print("# lathe {} ({}), eval {}\n", build_version(), build_commit(), measure);
+  for (const std::string& line : lines) fmt::print("# {}\n", line);
+}
+
+std::string model_words(const GgufFile& file) {
+  return fmt::format("{} (fingerprint {}, {:.2f} bits per weight)", file.path(),
+                     model_fingerprint(file).substr(0, kHashDigits),
+                     summarize_sizes(file.tensors()).total.bits_per_weight());
+}
+
+std::string files_words(const std::vector<std::string>& names, const std::string& sha256) {
+  constexpr std::size_t kMostNames = 3;
+  const std::string which = names.size() > kMostNames ? fmt::format("{} files", names.size())
+                                                      : fmt::format("{}", fmt::join(names, ", "));
+  return fmt::format("{} (sha256 {})", which, sha256.substr(0, kHashDigits));
 }
 
 Json model_json(const GgufFile& file) {

@@ -56,6 +56,7 @@ class PplRun {
     const auto runner =
         open_runner({{*open_.model, open_.file.files(), skipped_layers(options_, *open_.model)}},
                     options_.engine, options_.order, open_.kernels, open_.pool, text_.n_ctx());
+    if (options_.form.text()) print_header("ppl", header_lines(options_, open_, text_, origin_));
     const PerplexityResult result = measure_perplexity(
         {*runner, open_.kernels, open_.pool}, text_,
         {.on_logits = keep_rows(), .records = &records_},

@@ -40,8 +40,10 @@ struct TaskOptions {
 class TaskLines {
  public:
   TaskLines(const PreparedTasks& tasks, bool lines)
-      : tasks_(tasks), lines_(lines), progress_(std::string(task_name(tasks.kind))) {
-    if (lines_) fmt::print("{}", task_header(tasks.kind));
+      : tasks_(tasks), lines_(lines), progress_(std::string(task_name(tasks.kind))) {}
+
+  void begin() const {
+    if (lines_) fmt::print("{}", task_header(tasks_.kind));
   }
 
   void show(const UnitRecords& records, double fraction, std::string_view step) {
@@ -81,13 +83,15 @@ class TaskRun {
                              options.selection.compat)),
         checkpoint_(options.resume, identity()),
         records_(checkpoint_.load()),
+        n_ctx_(task_cells(tasks_, options.engine.n_ctx)),
         lines_(tasks_, options.form.text()) {}
 
   void run() {
     const auto runner = open_runner(
         {{*open_.model, open_.file.files(), skipped_layers(options_.skip_layers, *open_.model)}},
-        options_.engine, options_.order, open_.kernels, open_.pool,
-        task_cells(tasks_, options_.engine.n_ctx));
+        options_.engine, options_.order, open_.kernels, open_.pool, n_ctx_);
+    if (options_.form.text()) print_header(std::string(task_name(options_.kind)), header_lines());
+    lines_.begin();
     const auto start = std::chrono::steady_clock::now();
     measure_tasks({*runner, open_.kernels, open_.pool}, tasks_, records_,
                   [&](const UnitRecords& so_far, double fraction, std::string_view step) {
@@ -120,6 +124,18 @@ class TaskRun {
     return of;
   }
 
+  std::vector<std::string> header_lines() const {
+    std::vector<std::string> names;
+    for (const TaskFile& file : set_.files) names.push_back(file.name);
+    const TaskSelection& selection = options_.selection;
+    std::string what = fmt::format(", {} of {} tasks, seed {}, {} tokens of context",
+                                   tasks_.tasks.size(), set_.tasks.size(), selection.seed, n_ctx_);
+    if (selection.compat) what += ", --compat";
+    if (!options_.skip_layers.empty()) what += ", without layers " + options_.skip_layers;
+    return {"model: " + model_words(open_.file),
+            "tasks: " + files_words(names, task_set_sha256(set_)) + what};
+  }
+
   void print(double seconds) const {
     const std::vector<TaskVerdict> verdicts = judge_tasks(tasks_, records_, 0);
     const TaskSummary summary = summarize_tasks(tasks_, verdicts);
@@ -150,6 +166,7 @@ class TaskRun {
                 {"model", model_json(open_.file)},
                 {"tasks", task_set_json(set_)},
                 {"skip_layers", options_.skip_layers},
+                {"n_ctx", n_ctx_},
                 {"seed", options_.selection.seed},
                 {"compat", options_.selection.compat},
                 {"seconds", seconds}};
@@ -170,6 +187,7 @@ class TaskRun {
   PreparedTasks tasks_;
   EvalCheckpoint checkpoint_;
   UnitRecords records_;
+  std::size_t n_ctx_;
   TaskLines lines_;
 };
 

@@ -57,6 +57,15 @@ nlohmann::ordered_json result_header(const EvalTextOptions& options, const OpenM
           {"seconds", seconds}};
 }
 
+std::vector<std::string> header_lines(const EvalTextOptions& options, const OpenModel& open,
+                                      const TextChunks& text, const TextOrigin& origin) {
+  std::string what = fmt::format("{} chunks of {} tokens", text.n_chunks(), text.n_ctx());
+  if (text.stride() > 0) what += fmt::format(", one every {}", text.stride());
+  if (!options.skip_layers.empty()) what += ", without layers " + options.skip_layers;
+  return {"model: " + model_words(open.file),
+          "text: " + files_words(origin.names, origin.all_sha256) + ", " + what};
+}
+
 void print_rate(std::size_t n_tokens, double seconds) {
   std::fflush(stdout);  // after the figures, where both go to one place
   fmt::print(stderr, "{} tokens in {:.2f} s, {:.1f} tokens per second\n", n_tokens, seconds,

@@ -39,6 +39,10 @@ nlohmann::ordered_json result_header(const EvalTextOptions& options, const OpenM
                                      const TextChunks& text, const TextOrigin& origin,
                                      double seconds);
 
+// The same as lines for people (print_header()).
+std::vector<std::string> header_lines(const EvalTextOptions& options, const OpenModel& open,
+                                      const TextChunks& text, const TextOrigin& origin);
+
 // "N tokens in S s" on stderr, for the tokens that were run now.
 void print_rate(std::size_t n_tokens, double seconds);
 

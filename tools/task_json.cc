@@ -27,6 +27,7 @@ Json task_set_json(const TaskSet& set) {
   }
   return {{"kind", std::string(task_name(set.kind))},
           {"n_available", set.tasks.size()},
+          {"sha256", task_set_sha256(set)},
           {"files", files}};
 }
 

@@ -24,6 +24,16 @@ std::string padded(const std::string& cell, std::size_t width, bool right) {
   return right ? fill + cell : cell + fill;
 }
 
+// A bar ends a cell, and the end of a line the table.
+std::string escaped(const std::string& cell) {
+  std::string out;
+  for (const char c : cell) {
+    if (c == '|') out += '\\';
+    out += c == '\n' || c == '\r' ? ' ' : c;
+  }
+  return out;
+}
+
 std::string without_trailing_spaces(std::string line) {
   while (!line.empty() && line.back() == ' ') line.pop_back();
   return line;
@@ -66,6 +76,16 @@ std::string TextTable::aligned() const {
 }
 
 std::string TextTable::markdown() const {
+  TextTable table({});
+  for (const std::string& name : header_) table.header_.push_back(escaped(name));
+  for (const auto& row : rows_) {
+    std::vector<std::string>& cells = table.rows_.emplace_back();
+    for (const std::string& cell : row) cells.push_back(escaped(cell));
+  }
+  return table.escaped_markdown();
+}
+
+std::string TextTable::escaped_markdown() const {
   const std::vector<Column> layout = columns();
   std::string out;
   const auto add_line = [&](const std::vector<std::string>& cells) {

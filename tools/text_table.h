@@ -15,7 +15,7 @@ class TextTable {
   void add_row(std::vector<std::string> cells);
 
   std::string aligned() const;   // two spaces between columns, no lines
-  std::string markdown() const;  // cells padded, so that it reads well as it is
+  std::string markdown() const;  // cells padded, so that it reads well as it is; bars escaped
 
  private:
   struct Column {
@@ -23,6 +23,7 @@ class TextTable {
     bool numeric;
   };
   std::vector<Column> columns() const;
+  std::string escaped_markdown() const;
 
   std::vector<std::string> header_;
   std::vector<std::vector<std::string>> rows_;

@@ -15,7 +15,7 @@ std::string percentile_name(double f) {
   if (f == 1.0) return "Maximum";
   if (f == 0.5) return "Median";
   if (f == 0.0) return "Minimum";
-  return fmt::format("{:.1f}%", 100.0 * f);
+  return fmt::format("{:4.1f}%", 100.0 * f);
 }
 
 std::string divergence_chunk_header() {
@@ -59,8 +59,8 @@ std::string divergence_report(const DivergenceResult& r) {
                      100.0 * r.rms_delta_p.error);
   out += fmt::format("Same top p: {:6.3f} ± {:5.3f} %\n", 100.0 * r.same_top.value,
                      100.0 * r.same_top.error);
-  out += fmt::format("Same top {}: {:5.2f} ± {:4.2f} %\n", kTopOverlap,
-                     100.0 * r.top_overlap.value, 100.0 * r.top_overlap.error);
+  out += fmt::format("Same top {}: {:5.2f} ± {:4.2f} %\n", kTopOverlap, 100.0 * r.top_overlap.value,
+                     100.0 * r.top_overlap.error);
   return out;
 }
 

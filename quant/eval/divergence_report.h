@@ -12,7 +12,7 @@ std::string divergence_chunk_header();
 std::string divergence_chunk_line(std::size_t chunk, const DivergenceResult& so_far);
 std::string divergence_report(const DivergenceResult& result);
 
-// "Maximum", "99.9%", "Median", "Minimum": how percentiles are called.
+// "Maximum", "99.9%", "Median", " 5.0%", "Minimum": how percentiles are called.
 std::string percentile_name(double f);
 
 }  // namespace lathe

@@ -60,6 +60,34 @@ TEST_F(Eval, JsonNamesWhatItIsOf) {
   EXPECT_GE(out["ppl_high"].get<double>(), ppl);
 }
 
+// A result that went to a file says what it is of.
+TEST_F(Eval, TextNamesWhatItIsOf) {
+  const json out = json::parse(eval3("ppl", {"--json"}));
+  const std::string fingerprint = out["model"]["fingerprint"].get<std::string>().substr(0, 16),
+                    text = out["text"]["sha256"].get<std::string>().substr(0, 16);
+  for (const std::string& of : {eval3("ppl", {"--skip-layers", "2"}),
+                                eval3("kld", {"--skip-layers", "2", "--base", kModel})}) {
+    EXPECT_THAT(of, testing::StartsWith("# lathe "));
+    EXPECT_THAT(of, HasSubstr("# model: " + kModel + " (fingerprint " + fingerprint));
+    EXPECT_THAT(of, HasSubstr("# text: demo-evaluation.txt (sha256 " + text +
+                              "), 3 chunks of 64 tokens, without layers 2\n"));
+  }
+}
+
+TEST_F(Eval, NamesOfFilesMayHoldAnyBytes) {
+  const std::string model = file("caf\xe9|.gguf");  // Latin-1
+  fs::copy_file(kModel, model);
+  const auto run = [&](const char* form) {
+    return run_command(add_eval,
+                       {"eval", "ppl", "-m", model, "-f", kText, "-c", "64", "--chunks", "2", form})
+        .text;
+  };
+  EXPECT_THAT(json::parse(run("--json"))["model"]["file"].get<std::string>(),
+              HasSubstr("caf\xef\xbf\xbd|.gguf"));
+  EXPECT_THAT(run("--csv"), HasSubstr(model));
+  EXPECT_THAT(run("--md"), HasSubstr("\\|.gguf"));
+}
+
 TEST_F(Eval, CsvIsALineOfNamesAndALineOfValues) {
   const std::string csv = eval3("kld", {"--base", kModel, "--csv"});
   std::istringstream lines(csv);
@@ -70,6 +98,8 @@ TEST_F(Eval, CsvIsALineOfNamesAndALineOfValues) {
   EXPECT_EQ(std::count(names.begin(), names.end(), ','),
             std::count(values.begin(), values.end(), ','));
   EXPECT_THAT(names, HasSubstr(",kld,kld_error,kld_percentiles.100,"));
+  EXPECT_THAT(names, HasSubstr(",text.files,text.sha256,"));
+  EXPECT_THAT(values, HasSubstr(",demo-evaluation.txt,"));
   EXPECT_THAT(eval3("ppl", {"--md"}), HasSubstr("| ppl "));
   EXPECT_THROW(eval3("ppl", {"--md", "--json"}), CLI::ParseError);
 }
@@ -100,7 +130,7 @@ TEST_F(Eval, BaseFilesStandInForTheModel) {
 
   EXPECT_THAT(message_of(
                   [&] {
-                    eval("kld", {"--base", file("compact")});
+                    eval("kld", {"--base", file("compact"), "--chunks", "4"});
                   },
                   ErrorKind::kUsage),
               HasSubstr("use --chunks 3"));
@@ -111,6 +141,11 @@ TEST_F(Eval, BaseFilesStandInForTheModel) {
                   },
                   ErrorKind::kUsage),
               HasSubstr("context"));
+  const json as_file = json::parse(run_command(add_eval, {"eval", "kld", "-m", kModel, "-f", kText,
+                                                          "--base", file("compact"), "--json"})
+                                       .text);
+  EXPECT_EQ(as_file["n_ctx"], 64) << "the file's";
+  EXPECT_EQ(as_file["n_chunks"], 3);
   EXPECT_THAT(message_of(
                   [&] {
                     eval3("kld", {"--base", file("logits"), "--compat"});
@@ -130,6 +165,20 @@ TEST_F(Eval, BaseFilesStandInForTheModel) {
                   ErrorKind::kUsage),
               HasSubstr("stride"));
   EXPECT_FALSE(fs::exists(file("b")));
+}
+
+// Two bases of one form, text and size are not the same base: a run with one does not go on with
+// the other.
+TEST_F(Eval, BaseFilesAreToldApartByContent) {
+  eval3("ppl", {"--save-logits", file("a")});
+  eval3("ppl", {"--save-logits", file("b"), "--skip-layers", "2"});
+  const auto base = [&](const char* name) {
+    return json::parse(eval3("kld", {"--base", file(name), "--json"}))["base"];
+  };
+  EXPECT_EQ(base("a")["content"].get<std::string>().size(), 16u);
+  EXPECT_NE(base("a")["content"], base("b")["content"]);
+  EXPECT_THAT(base("a")["description"].get<std::string>(),
+              HasSubstr("content " + base("a")["content"].get<std::string>()));
 }
 
 // What a run of two chunks has measured, as a run that was interrupted there leaves it.

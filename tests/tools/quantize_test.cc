@@ -111,9 +111,11 @@ TEST_F(Loop, CollectQuantizeMeasure) {
 TEST_F(Loop, TextOutputOfMeasures) {
   const Output ppl = run_command(
       add_eval, {"eval", "ppl", "-m", kModel, "-f", kText, "-c", "64", "--chunks", "2"});
-  EXPECT_THAT(ppl.text, testing::MatchesRegex("\\[1\\][0-9.]+,\\[2\\][0-9.]+,\n"
-                                              "Final estimate: PPL = [0-9.]+ \\+/- [0-9.]+\n"
-                                              "95 % interval \\(.*\\): [0-9.]+ to [0-9.]+\n"));
+  EXPECT_THAT(ppl.text,
+              testing::MatchesRegex("# lathe .*\n# model: .*\n# text: .*, 2 chunks of 64 tokens\n"
+                                    "\\[1\\][0-9.]+,\\[2\\][0-9.]+,\n"
+                                    "Final estimate: PPL = [0-9.]+ \\+/- [0-9.]+\n"
+                                    "95 % interval \\(.*\\): [0-9.]+ to [0-9.]+\n"));
   const Output kld = run_command(add_eval, {"eval", "kld", "--base", kModel, "-m", kModel, "-f",
                                             kText, "-c", "64", "--chunks", "2"});
   EXPECT_THAT(kld.text, HasSubstr("Mean    KLD:   0.000000 ±   0.000000"));

@@ -27,6 +27,12 @@ TEST(TextTable, Markdown) {
             "| naïve | 120.0 |\n");
 }
 
+TEST(TextTable, MarkdownEscapesWhatWouldEndACell) {
+  TextTable table({"file"});
+  table.add_row({"a|b\nc"});
+  EXPECT_EQ(table.markdown(), "| file   |\n| ------ |\n| a\\|b c |\n");
+}
+
 TEST(TextTable, RowsFitTheHeader) {
   TextTable table({"a", "b"});
   table.add_row({"1"});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "runtime/base/error.h"
 #include "runtime/batch_check.h"
@@ -39,7 +40,7 @@ struct Session::State {
   }
 
   void check(Batch batch) const;
-  void run(Batch batch, const PassView& pass, MatmulPath path) noexcept;
+  void run(Batch batch, const PassView& pass, MatmulPath path);
   void run_head(ExecContext& ctx, Batch batch, MatrixView<const float> rows) noexcept;
 
   const Model& model;
@@ -49,6 +50,7 @@ struct Session::State {
   KvCache cache;
   const WeightSet* weights = nullptr;
   Observer* observer = nullptr;
+  std::function<void()> layer_hook;
   std::vector<std::int32_t> cells;
   std::vector<bool> skipped;  // layers
   AlignedBuffer hidden;       // [n_batch, n_embd]
@@ -72,7 +74,7 @@ void Session::State::check(Batch batch) const {
   check_batch(batch, model.traits().n_vocab, cache);
 }
 
-void Session::State::run(Batch batch, const PassView& pass, MatmulPath path) noexcept {
+void Session::State::run(Batch batch, const PassView& pass, MatmulPath path) {
   ExecContext ctx{kernels, pool, scratch, *weights, path, observer};
   const MatrixView<float> rows(hidden.as<float>().data(), batch.size(), model.traits().n_embd);
   model.embed(ctx, batch, rows);
@@ -81,6 +83,7 @@ void Session::State::run(Batch batch, const PassView& pass, MatmulPath path) noe
     if (observer != nullptr) observer->on_layer_input(layer, rows);
     if (!skipped[i]) model.layer(ctx, layer, pass, cache, rows);
     if (observer != nullptr) observer->on_layer_output(layer, rows);
+    if (layer_hook) layer_hook();
   }
   run_head(ctx, batch, rows);
 }
@@ -108,6 +111,7 @@ const Model& Session::model() const noexcept { return state_->model; }
 const SessionOptions& Session::options() const noexcept { return state_->options; }
 KvCache& Session::cache() noexcept { return state_->cache; }
 void Session::set_observer(Observer* observer) noexcept { state_->observer = observer; }
+void Session::set_layer_hook(std::function<void()> hook) { state_->layer_hook = std::move(hook); }
 void Session::set_weights(const WeightSet& weights) noexcept { state_->weights = &weights; }
 
 void Session::set_skipped_layers(std::span<const int> layers) {

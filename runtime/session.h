@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -13,9 +14,10 @@
 namespace lathe {
 
 struct SessionOptions {
-  std::size_t n_ctx = 4096;     // cells in the cache, shared by all sequences
-  std::size_t n_batch = 512;    // most items in one decode(); longer batches are the caller's to split
-  std::size_t max_logits = 1;   // most rows of logits that one decode() can be asked for
+  std::size_t n_ctx = 4096;  // cells in the cache, shared by all sequences
+  std::size_t n_batch =
+      512;  // most items in one decode(); longer batches are the caller's to split
+  std::size_t max_logits = 1;  // most rows of logits that one decode() can be asked for
   Format k_format = Format::F16;
   Format v_format = Format::F16;
   const WeightSet* weights = nullptr;  // an overlay; null: the model's own
@@ -23,8 +25,8 @@ struct SessionOptions {
 
 class Session {
  public:
-  // Error (kUsage) when the options make no sense for the model (Q8_0 cache with a head size that is
-  // not a multiple of 32, zero sizes, a cache beyond memory).
+  // Error (kUsage) when the options make no sense for the model (Q8_0 cache with a head size that
+  // is not a multiple of 32, zero sizes, a cache beyond memory).
   Session(const Model& model, const KernelTable& kernels, ThreadPool& pool,
           const SessionOptions& options);
   ~Session();
@@ -35,6 +37,9 @@ class Session {
   const SessionOptions& options() const noexcept;
   KvCache& cache() noexcept;
   void set_observer(Observer* observer) noexcept;
+  // Called after each layer of a decode(), on its thread. It may throw: that ends the decode(), and
+  // the session wants a clear() before the next.
+  void set_layer_hook(std::function<void()> hook);
   void set_weights(const WeightSet& weights) noexcept;
   void set_skipped_layers(std::span<const int> layers);  // pruning trials
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "runtime/base/digest.h"
+#include "runtime/base/disk_space.h"
 #include "runtime/base/error.h"
 #include "runtime/forward/run_order.h"
 #include "runtime/machine/memory.h"
@@ -100,11 +101,12 @@ constexpr double kGiga = 1e9;
 void say_by_layer(const RunMemory& memory, std::uint64_t available, const RunOptions& options) {
   const char* why = options.drop_weights ? "more than memory holds" : "as asked";
   fmt::print(stderr,
-             "layer by layer ({}): {:.1f} GB of weights, {:.1f} GB of memory available, {:.1f} GB "
-             "for hidden states\n",
+             "layer by layer ({}): {:.2f} GB of weights, {:.2f} GB of memory available, {:.2f} GB "
+             "for hidden states{}\n",
              why, static_cast<double>(memory.weights) / kGiga,
              static_cast<double>(available) / kGiga,
-             static_cast<double>(options.hidden_bytes) / kGiga);
+             static_cast<double>(options.hidden_bytes) / kGiga,
+             options.spill_folder.empty() ? "" : " in " + options.spill_folder);
 }
 
 }  // namespace
@@ -127,7 +129,7 @@ std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
   const std::uint64_t available = memory_info().available;
   const bool too_large = available > 0 && !fits_in_memory(memory, available);
   if (order.layer_major == "on" || (order.layer_major == "auto" && too_large)) {
-    run_by_layer(memory, available, options);
+    run_by_layer(memory, available, free_disk_space(options.spill_folder), options);
     say_by_layer(memory, available, options);
   }
   return make_forward_runner(std::move(models), kernels, pool, options);

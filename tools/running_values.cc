@@ -3,16 +3,22 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
 namespace lathe {
+namespace {
+
+constexpr std::size_t kLineWidth = 90;  // characters, from which on a line of values ends
+
+}  // namespace
 
 RunningValues::RunningValues(std::string label, std::size_t n_chunks, bool values)
     : progress_(std::move(label)),
       n_chunks_(n_chunks),
       values_(values),
-      line_is_shared_(values && ::isatty(STDOUT_FILENO) != 0),
+      line_is_shared_(values && ::isatty(STDOUT_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0),
       start_(std::chrono::steady_clock::now()) {}
 
 double RunningValues::seconds() const {
@@ -21,25 +27,29 @@ double RunningValues::seconds() const {
 
 void RunningValues::add(std::size_t done, double value) {
   if (!values_) return;
-  progress_.clear();
-  if (line_is_shared_ && !any_ && ::isatty(STDERR_FILENO) != 0) {
-    fmt::print(stderr, "{:.2f} seconds per chunk, {} in all\n",
-               seconds() / static_cast<double>(done),
-               clock_text(seconds() / static_cast<double>(done) * static_cast<double>(n_chunks_)));
-  }
-  fmt::print("[{}]{:.4f},", done, value);
-  std::fflush(stdout);
-  any_ = line_open_ = true;
+  last_ = fmt::format("[{}]{:.4f}", done, value);
+  pending_ += last_ + ",";
+  if (line_is_shared_ && pending_.size() < kLineWidth) return;
+  print_pending();
+  if (line_is_shared_) end_line();
 }
 
 void RunningValues::update(double fraction, std::string_view step) {
-  if (line_is_shared_) {
-    if (step.empty()) return;  // values come one by one and say enough
-    end_line();
-  }
-  const auto n = static_cast<std::size_t>(fraction * static_cast<double>(n_chunks_) + 0.5);
-  progress_.update(fraction,
-                   step.empty() ? fmt::format("chunk {} of {}", n, n_chunks_) : std::string(step));
+  const auto n = static_cast<std::size_t>(fraction * static_cast<double>(n_chunks_));
+  std::string what = step.empty()
+                         ? fmt::format("chunk {} of {}", std::min(n + 1, n_chunks_), n_chunks_)
+                         : std::string(step);
+  if (line_is_shared_ && !last_.empty()) what += "  " + last_;
+  progress_.update(fraction, what);
+}
+
+void RunningValues::print_pending() {
+  if (pending_.empty()) return;
+  progress_.clear();
+  fmt::print("{}", pending_);
+  std::fflush(stdout);
+  pending_.clear();
+  line_open_ = true;
 }
 
 void RunningValues::end_line() {
@@ -50,6 +60,7 @@ void RunningValues::end_line() {
 
 void RunningValues::finish() {
   progress_.clear();
+  print_pending();
   end_line();
 }
 

@@ -39,15 +39,18 @@ class Measurement {
                  records_.push_back(std::move(pending_[records_.size() - first_chunk_]));
                }
              },
-         .progress =
-             [this](double fraction, std::string_view step) {
-               check_hidden_states();
-               return !progress_ || progress_(records_, share(fraction), step);
-             },
+         .progress = [this](double fraction,
+                            std::string_view step) { return go_on(fraction, step); },
+         .within_text = [this](double fraction) { return go_on(fraction, ""); },
          .observers = observers});
   }
 
  private:
+  bool go_on(double fraction, std::string_view step) {
+    check_hidden_states();
+    return !progress_ || progress_(records_, share(fraction), step);
+  }
+
   // Of all chunks, those of an earlier run included.
   double share(double fraction) const noexcept {
     const double before = static_cast<double>(first_chunk_),

@@ -136,7 +136,8 @@ std::string locate_non_finite(const EvalContext& context, std::size_t m, RunText
   options.max_logits = std::min<std::size_t>(options.max_logits, 16);
   const RunText texts[] = {text};
   make_forward_runner({model}, context.kernels, context.pool, options)
-      ->run(texts, {.logits = {}, .done = {}, .progress = {}, .observers = observers});
+      ->run(texts,
+            {.logits = {}, .done = {}, .progress = {}, .within_text = {}, .observers = observers});
   return in_words(tracer, model.model, context);
 }
 

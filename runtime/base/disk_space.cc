@@ -25,4 +25,10 @@ void check_disk_space(const std::string& path, std::uint64_t n_bytes) {
                            static_cast<double>(space.available) / 1e6));
 }
 
+std::uint64_t free_disk_space(const std::string& folder) noexcept {
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(folder, error);
+  return error ? 0 : space.available;
+}
+
 }  // namespace lathe

@@ -10,4 +10,7 @@ namespace lathe {
 // more, free. Says nothing where the system does not tell.
 void check_disk_space(const std::string& path, std::uint64_t n_bytes);
 
+// Bytes free on the disk of a folder; 0 where the system does not tell.
+std::uint64_t free_disk_space(const std::string& folder) noexcept;
+
 }  // namespace lathe

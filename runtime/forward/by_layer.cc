@@ -196,7 +196,7 @@ void LayerByLayer::run_layers(Engine& engine, Group& group, Meter& meter) {
     if (options_.drop_weights) engine.stream.drop(engine.runs[n]);
   }
   group.wanted.push_back(
-      std::make_unique<HiddenStore>(group.n_rows(), engine.traits.n_embd, std::string()));
+      std::make_unique<HiddenStore>(group.n_rows(), engine.traits.n_embd, options_.spill_folder));
   std::size_t row = 0;
   for (std::size_t t = 0; t < n_texts; ++t) {
     for (std::size_t i = 0; i < group.texts[t].size(); ++i) {

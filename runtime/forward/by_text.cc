@@ -1,5 +1,6 @@
 #include "runtime/forward/by_text.h"
 
+#include <functional>
 #include <utility>
 
 #include "runtime/base/error.h"
@@ -7,17 +8,22 @@
 namespace lathe {
 namespace {
 
-// Observers look on during a run, also when it ends with an error.
+// Observers and the hook look on during a run, also when it ends with an error.
 class Watching {
  public:
-  Watching(const std::vector<std::unique_ptr<Session>>& sessions, const RunCallbacks& callbacks)
+  Watching(const std::vector<std::unique_ptr<Session>>& sessions, const RunCallbacks& callbacks,
+           const std::function<void()>& layer_hook)
       : sessions_(sessions) {
     for (std::size_t m = 0; m < sessions.size(); ++m) {
       sessions[m]->set_observer(callbacks.observer(m));
+      sessions[m]->set_layer_hook(layer_hook);
     }
   }
   ~Watching() {
-    for (const auto& session : sessions_) session->set_observer(nullptr);
+    for (const auto& session : sessions_) {
+      session->set_observer(nullptr);
+      session->set_layer_hook({});
+    }
   }
   Watching(const Watching&) = delete;
   Watching& operator=(const Watching&) = delete;
@@ -46,10 +52,23 @@ TextByText::TextByText(std::vector<RunModel> models, const KernelTable& kernels,
 }
 
 void TextByText::run(std::span<const RunText> texts, const RunCallbacks& callbacks) {
-  const Watching watching(sessions_, callbacks);
   std::size_t n_items = 0, n_done = 0;
   for (const RunText text : texts) n_items += text.size();
+  // Layers count alike, whatever model they are of.
+  double n_steps = 0.0;
+  for (const RunModel& m : models_) n_steps += static_cast<double>(m.model.traits().n_layer);
+  double in_text = 0.0;  // items of the text, by share of the steps that they are through
+  std::function<void()> layer_hook;
+  if (callbacks.within_text) {
+    layer_hook = [&] {
+      in_text += static_cast<double>(n_in_batch_) / n_steps;
+      const double done = static_cast<double>(n_done) + in_text;
+      if (!callbacks.within_text(done / static_cast<double>(n_items))) throw failed("stopped");
+    };
+  }
+  const Watching watching(sessions_, callbacks, layer_hook);
   for (std::size_t t = 0; t < texts.size(); ++t) {
+    in_text = 0.0;
     run_text(t, texts[t], callbacks);
     n_done += texts[t].size();
     if (callbacks.done) callbacks.done(t + 1);
@@ -82,6 +101,7 @@ void TextByText::run_text(std::size_t index, RunText text, const RunCallbacks& c
 }
 
 void TextByText::run_batch(Batch batch) {
+  n_in_batch_ = batch.size();
   for (std::size_t m = 0; m < models_.size(); ++m) {
     if (!sessions_[m]->decode(batch, MatmulPath::kPanel)) {
       throw usage_error("a text is longer than the context of " + std::to_string(options_.n_cells) +

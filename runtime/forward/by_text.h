@@ -22,6 +22,7 @@ class TextByText final : public ForwardRunner {
 
   std::vector<std::unique_ptr<Session>> sessions_;  // one per model
   std::vector<MatrixView<const float>> logits_;
+  std::size_t n_in_batch_ = 0;  // items of the batch that is being run
 };
 
 }  // namespace lathe

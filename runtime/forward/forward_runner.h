@@ -43,6 +43,9 @@ struct RunCallbacks {
   // Called often, and after each done(), with the share of the work that is done and what is being
   // done (empty: texts one after another); false stops.
   std::function<bool(double fraction, std::string_view step)> progress{};
+  // Text by text only, where one may take minutes: called after each layer, with the share of all
+  // work; false stops. Observers have then seen part of a text.
+  std::function<bool(double fraction)> within_text{};
   // One per model, or none at all; null where nobody looks on.
   std::span<Observer* const> observers{};
 

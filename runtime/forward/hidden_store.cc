@@ -40,7 +40,7 @@ float* map_nameless_file(const std::string& folder, std::size_t bytes) {
 HiddenStore::HiddenStore(std::size_t n_rows, std::size_t n_embd, const std::string& spill_folder)
     : n_rows_(n_rows), n_embd_(n_embd) {
   const std::size_t bytes = n_rows * n_embd * sizeof(float);
-  if (spill_folder.empty()) {
+  if (spill_folder.empty() || bytes == 0) {
     memory_ = AlignedBuffer(bytes);
     data_ = memory_.as<float>().data();
   } else {

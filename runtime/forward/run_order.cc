@@ -40,12 +40,14 @@ bool fits_in_memory(const RunMemory& memory, std::uint64_t available) noexcept {
   return memory.weights + memory.logits + memory.scratch + kReserve <= available;
 }
 
-void run_by_layer(const RunMemory& memory, std::uint64_t available, RunOptions& options) noexcept {
+void run_by_layer(const RunMemory& memory, std::uint64_t available, std::uint64_t disk,
+                  RunOptions& options) noexcept {
   const std::uint64_t at_work =
       std::max(memory.layers, memory.heads + memory.logits) + memory.scratch + kReserve;
   const std::uint64_t left = available > at_work ? available - at_work : 0;
   options.order = RunOrder::kByLayer;
-  options.hidden_bytes = std::min(left / 4 * 3, kMostHiddenBytes);
+  options.hidden_bytes =
+      options.spill_folder.empty() ? std::min(left / 4 * 3, kMostHiddenBytes) : disk / 4 * 3;
   options.drop_weights = !fits_in_memory(memory, available);
 }
 

@@ -24,7 +24,9 @@ RunMemory run_memory(std::span<const RunModel> models, const KernelTable& kernel
 bool fits_in_memory(const RunMemory& memory, std::uint64_t available) noexcept;
 
 // Sets order, hidden_bytes and drop_weights of options for layer by layer in `available` bytes: the
-// hidden states get most of what is left beside the weights at work.
-void run_by_layer(const RunMemory& memory, std::uint64_t available, RunOptions& options) noexcept;
+// hidden states get most of what is left beside the weights at work; where they are spilled, most
+// of the `disk` bytes that are free in that folder.
+void run_by_layer(const RunMemory& memory, std::uint64_t available, std::uint64_t disk,
+                  RunOptions& options) noexcept;
 
 }  // namespace lathe

@@ -53,12 +53,12 @@ constexpr Version kV1 = {"sys/fs/cgroup/memory", "memory.limit_in_bytes", "memor
 void apply_group(const std::filesystem::path& folder, const Version& version, MemoryInfo& info) {
   const auto limit = read_number(folder / version.limit);
   const auto usage = read_number(folder / version.usage);
-  if (!limit || !usage || *limit >= info.total) return;
+  if (!limit || !usage) return;
   const Counters stat = read_counters(folder / "memory.stat");
   const std::uint64_t files =
       std::min(*usage, counter(stat, version.active_file) + counter(stat, version.inactive_file));
   const std::uint64_t taken = *usage - files;
-  info.total = *limit;
+  info.total = std::min(info.total, *limit);
   info.available = std::min(info.available, *limit > taken ? *limit - taken : 0);
 }
 

@@ -57,6 +57,17 @@ TEST_F(Memory, AnOuterGroupMayBeTighter) {
   EXPECT_EQ(info().available, 200 * kMega);
 }
 
+// An outer group with a larger limit counts too: others may have taken most of it.
+TEST_F(Memory, AnOuterGroupMayBeFuller) {
+  machine("0::/a/b\n");
+  write("sys/fs/cgroup/a/b/memory.max", std::to_string(1000 * kMega));
+  write("sys/fs/cgroup/a/b/memory.current", "0");
+  write("sys/fs/cgroup/a/memory.max", std::to_string(2000 * kMega));
+  write("sys/fs/cgroup/a/memory.current", std::to_string(1900 * kMega));
+  EXPECT_EQ(info().total, 1000 * kMega);
+  EXPECT_EQ(info().available, 100 * kMega);
+}
+
 TEST_F(Memory, VersionOneHasOtherNames) {
   machine("7:cpu,cpuacct:/x\n4:memory:/y\n0::/\n");
   write("sys/fs/cgroup/memory/y/memory.limit_in_bytes", std::to_string(500 * kMega));

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "models/registry.h"
@@ -28,14 +29,17 @@ TEST(RunOrderChoice, ModelsThatFitStayInMemory) {
   EXPECT_TRUE(fits_in_memory(memory, 1300 * kMega));
   EXPECT_FALSE(fits_in_memory(memory, 1100 * kMega));
   lathe::RunOptions options;
-  run_by_layer(memory, 500 * kMega, options);
+  run_by_layer(memory, 500 * kMega, 0, options);
   EXPECT_EQ(options.order, RunOrder::kByLayer);
   EXPECT_TRUE(options.drop_weights);
   EXPECT_EQ(options.hidden_bytes, (500 - 264 - 40 - 96) * kMega / 4 * 3);
-  run_by_layer(memory, 2000 * kMega, options);
+  run_by_layer(memory, 2000 * kMega, 0, options);
   EXPECT_FALSE(options.drop_weights);
-  run_by_layer(memory, 10 * kMega, options);
+  run_by_layer(memory, 10 * kMega, 0, options);
   EXPECT_EQ(options.hidden_bytes, 0u) << "one text at a time";
+  options.spill_folder = "somewhere";
+  run_by_layer(memory, 10 * kMega, 4000 * kMega, options);
+  EXPECT_EQ(options.hidden_bytes, 3000 * kMega) << "of the disk, not of memory";
 }
 
 class Runs : public testing::Test {
@@ -145,6 +149,41 @@ TEST_F(Runs, ProgressEndsAtOneAndMayStop) {
             ErrorKind::kFailed),
         testing::HasSubstr("stopped"));
   }
+}
+
+// A text may take minutes: it can be stopped in the middle, and the next run is as if nothing was.
+TEST_F(Runs, StopsWithinAText) {
+  const auto runner = make_forward_runner({{engine_.model()}, {engine_.model()}}, engine_.kernels(),
+                                          engine_.pool(), options(RunOrder::kByText, 0));
+  const auto run = [&](std::size_t n_calls) {
+    Seen seen;
+    std::vector<double> fractions;
+    const auto go = [&] {
+      runner->run(texts_, {.logits =
+                               [&](std::size_t t, std::size_t, auto by_model) {
+                                 seen.logits[t].emplace_back(by_model[1].row(0),
+                                                             by_model[1].row(0) + by_model[1].cols);
+                               },
+                           .within_text =
+                               [&](double fraction) {
+                                 fractions.push_back(fraction);
+                                 return fractions.size() != n_calls;
+                               }});
+    };
+    if (n_calls > 0) {
+      EXPECT_THAT(message_of(go, ErrorKind::kFailed), testing::HasSubstr("stopped"));
+      EXPECT_EQ(fractions.size(), n_calls);
+    } else {
+      go();
+      EXPECT_TRUE(std::is_sorted(fractions.begin(), fractions.end()));
+      EXPECT_NEAR(fractions.back(), 1.0, 1e-12);
+    }
+    return seen.logits;
+  };
+  const auto whole = run(0);
+  EXPECT_TRUE(run(1).empty());
+  EXPECT_LT(run(30).size(), whole.size());
+  EXPECT_EQ(run(0), whole);
 }
 
 TEST_F(Runs, TextsThatCannotRunAreRefused) {

@@ -43,20 +43,23 @@ class Measurement {
   void run() {
     std::vector<Observer*> observers;
     for (FiniteWatch& watch : watches_) observers.push_back(&watch);
-    context_.runner.run(texts_,
-                        {.logits = [this](std::size_t text, std::size_t first_row,
-                                          auto by_model) { take(text, first_row, by_model); },
-                         .done = [this](std::size_t n) { finish_texts(n); },
-                         .progress =
-                             [this](double fraction, std::string_view step) {
-                               check_hidden_states();
-                               return !progress_ || progress_(records_, share(fraction), step);
-                             },
-                         .observers = observers});
+    context_.runner.run(
+        texts_, {.logits = [this](std::size_t text, std::size_t first_row,
+                                  auto by_model) { take(text, first_row, by_model); },
+                 .done = [this](std::size_t n) { finish_texts(n); },
+                 .progress = [this](double fraction,
+                                    std::string_view step) { return go_on(fraction, step); },
+                 .within_text = [this](double fraction) { return go_on(fraction, ""); },
+                 .observers = observers});
   }
 
  private:
   const TaskTokens& tokens_of(std::size_t t) const { return tasks_.tokens[first_task_ + t]; }
+  bool go_on(double fraction, std::string_view step) {
+    check_hidden_states();
+    return !progress_ || progress_(records_, share(fraction), step);
+  }
+
   const Task& task_at(std::size_t t) const { return tasks_.tasks[first_task_ + t]; }
 
   std::size_t width_of(std::size_t t) const { return width_of_record(tokens_of(t)); }

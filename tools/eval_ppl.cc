@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <system_error>
+#include <vector>
 
 #include "quant/eval/base/compact_base.h"
 #include "quant/eval/base/logits_file.h"
@@ -30,12 +32,35 @@ struct PplOptions {
   CompactOptions compact;
 };
 
+bool writes_files(const PplOptions& options) {
+  return !options.logits.empty() || !options.base.empty();
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  return a == b || std::filesystem::equivalent(a, b, ignored);
+}
+
 void check(const PplOptions& options) {
-  if (options.logits.empty() && options.base.empty()) return;
+  if (!writes_files(options)) return;
   if (options.common.resume.resume) {
     throw usage_error(
         "--resume cannot go on with a file of logits or a base: they are written in "
         "one run");
+  }
+  if (same_file(options.logits, options.base)) {
+    throw usage_error("--save-logits and --save-base name one file: " + options.base);
+  }
+}
+
+// An output takes the place of a file of its name: of any but those that the run reads.
+void check_not_read(const std::string& out, const GgufFile& model, const TextOptions& text) {
+  std::vector<std::string> inputs = text.files;
+  for (const MappedFile& file : model.files()) inputs.push_back(file.path());
+  for (const std::string& input : inputs) {
+    if (!out.empty() && same_file(out, input)) {
+      throw usage_error(out + " is read by this run: write to another file");
+    }
   }
 }
 
@@ -48,11 +73,14 @@ class PplRun {
         checkpoint_(options_.resume, text_identity("ppl", options_, open_, text_, origin_)),
         records_(checkpoint_.load(text_.n_chunks())),
         values_("perplexity", text_.n_chunks(), options_.form.text()),
-        n_before_(records_.size()) {
-    create_files(options);
+        n_before_(records_.size()),
+        outputs_(options) {
+    check_not_read(options.logits, open_.file, options_.text);
+    check_not_read(options.base, open_.file, options_.text);
   }
 
   void run() {
+    create_files();
     const auto runner =
         open_runner({{*open_.model, open_.file.files(), skipped_layers(options_, *open_.model)}},
                     options_.engine, options_.order, open_.kernels, open_.pool, text_.n_ctx());
@@ -63,7 +91,7 @@ class PplRun {
         [&](const PerplexityResult& so_far, double fraction, std::string_view step) {
           show(so_far);
           values_.update(fraction, step);
-          checkpoint_.offer(records_);
+          if (files_.empty()) checkpoint_.offer(records_);
           return !InterruptGuard::requested();
         });
     show(result);
@@ -76,26 +104,30 @@ class PplRun {
 
   void interrupted() {
     values_.finish();
-    checkpoint_.interrupted(records_);
+    if (files_.empty()) {
+      checkpoint_.interrupted(records_);
+    } else {
+      fmt::print(stderr, "nothing was written: a base file comes from one whole run\n");
+    }
   }
 
  private:
-  void create_files(const PplOptions& options) {
-    if (options.logits.empty() && options.base.empty()) return;
+  void create_files() {
+    if (!writes_files(outputs_)) return;
     const BaseText text = base_text(text_, open_.model->traits().n_vocab);
-    if (!options.logits.empty()) {
-      fmt::print(stderr, "{} will take {:.2f} GB\n", options.logits,
+    if (!outputs_.logits.empty()) {
+      fmt::print(stderr, "{} will take {:.2f} GB\n", outputs_.logits,
                  static_cast<double>(logits_file_bytes(text)) / 1e9);
-      check_disk_space(options.logits, logits_file_bytes(text));
-      files_.push_back(create_logits_file(options.logits, text));
+      check_disk_space(outputs_.logits, logits_file_bytes(text));
+      files_.push_back(create_logits_file(outputs_.logits, text));
     }
-    if (!options.base.empty()) {
+    if (!outputs_.base.empty()) {
       const Json of = model_json(open_.file);
       files_.push_back(
-          create_compact_base(options.base, text,
+          create_compact_base(outputs_.base, text,
                               {std::filesystem::path(open_.file.path()).filename().string(),
                                of["fingerprint"], build_version()},
-                              options.compact));
+                              outputs_.compact));
     }
   }
   std::function<void(MatrixView<const float>)> keep_rows() {
@@ -139,6 +171,7 @@ class PplRun {
   std::vector<std::unique_ptr<BaseWriter>> files_;
   RunningValues values_;
   std::size_t n_before_, n_shown_ = 0;
+  const PplOptions& outputs_;
 };
 
 }  // namespace

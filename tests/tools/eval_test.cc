@@ -167,6 +167,26 @@ TEST_F(Eval, BaseFilesStandInForTheModel) {
   EXPECT_FALSE(fs::exists(file("b")));
 }
 
+// The model would be gone, or one base in the place of the other.
+TEST_F(Eval, BaseFilesDoNotTakeThePlaceOfWhatIsRead) {
+  const std::string model = file("model.gguf");
+  fs::copy_file(kModel, model);
+  fs::create_symlink(model, file("link"));
+  const auto message = [&](std::vector<std::string> more) {
+    std::vector<std::string> args = {"eval", "ppl", "-m", model,      "-f",
+                                     kText,  "-c",  "64", "--chunks", "2"};
+    args.insert(args.end(), more.begin(), more.end());
+    return message_of([&] { run_command(add_eval, args); }, ErrorKind::kUsage);
+  };
+  EXPECT_THAT(message({"--save-logits", model}), HasSubstr("is read by this run"));
+  EXPECT_THAT(message({"--save-base", file("link")}), HasSubstr("is read by this run"));
+  EXPECT_THAT(message({"--save-base", kText}), HasSubstr("is read by this run"));
+  EXPECT_THAT(message({"--save-base", file("b"), "--save-logits", file("b")}),
+              HasSubstr("name one file"));
+  EXPECT_EQ(fs::file_size(model), fs::file_size(kModel));
+  EXPECT_FALSE(fs::exists(file("b")));
+}
+
 // Two bases of one form, text and size are not the same base: a run with one does not go on with
 // the other.
 TEST_F(Eval, BaseFilesAreToldApartByContent) {

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "runtime/base/error.h"
+#include "tests/support/command_run.h"
 #include "tests/support/gguf_builder.h"
 #include "tests/support/temp_dir.h"
-#include "tools/commands.h"
 
 namespace lathe {
 namespace {
@@ -18,19 +18,8 @@ namespace {
 using testing::HasSubstr;
 
 std::string run_inspect(std::vector<std::string> args) {
-  CLI::App app;
-  ToolContext context;
-  add_inspect(app, context);
   args.insert(args.begin(), "inspect");
-  std::reverse(args.begin(), args.end());
-  testing::internal::CaptureStdout();
-  try {
-    app.parse(args);
-  } catch (...) {
-    testing::internal::GetCapturedStdout();
-    throw;
-  }
-  return testing::internal::GetCapturedStdout();
+  return test::run_command(add_inspect, std::move(args)).text;
 }
 
 std::string write_model(const TempDir& dir) {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "runtime/base/error.h"
+#include "tests/support/command_run.h"
 #include "tests/support/temp_dir.h"
-#include "tools/commands.h"
 
 namespace lathe {
 namespace {
@@ -22,19 +22,8 @@ using Ids = std::vector<int>;
 constexpr int kBos = 4091;  // "<|begin_of_text|>" of the packaged model
 
 std::string run_tokenize(std::vector<std::string> args) {
-  CLI::App app;
-  ToolContext context;
-  add_tokenize(app, context);
   args.insert(args.begin(), {"tokenize", "-m", LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf"});
-  std::reverse(args.begin(), args.end());
-  testing::internal::CaptureStdout();
-  try {
-    app.parse(args);
-  } catch (...) {
-    testing::internal::GetCapturedStdout();
-    throw;
-  }
-  return testing::internal::GetCapturedStdout();
+  return test::run_command(add_tokenize, std::move(args)).text;
 }
 
 Ids run_ids(std::vector<std::string> args) {

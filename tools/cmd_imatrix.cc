@@ -203,7 +203,7 @@ void add_combine_options(CLI::App& command, ImatrixOptions& options) {
   command
       .add_option("--legacy-chunk-size", options.legacy_chunk_size,
                   "Tokens in a chunk of legacy files that are combined (default: as the others)")
-      ->check(CLI::PositiveNumber)
+      ->check(one_or_more)
       ->type_name("N");
 }
 

@@ -224,7 +224,7 @@ void add_quantize(CLI::App& root, ToolContext& context) {
       ->expected(1, 4)
       ->type_name("IN OUT RECIPE");
   command->add_option("-t,--threads", options->n_threads, "Threads (default: one per core)")
-      ->check(CLI::PositiveNumber)
+      ->check(one_or_more)
       ->type_name("N");
   command->add_flag("--dry-run", options->dry_run,
                     "Print what would be done, write nothing (see also `lathe plan`)");
@@ -242,7 +242,7 @@ void add_quantize(CLI::App& root, ToolContext& context) {
   command
       ->add_option("--split-max-tensors", options->split_max_tensors,
                    "Several files of at most this many tensors")
-      ->check(CLI::PositiveNumber)
+      ->check(one_or_more)
       ->type_name("N");
   command->add_flag("--no-provenance", options->no_provenance,
                     "Leave out the keys that say how the file was made");

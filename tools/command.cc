@@ -28,4 +28,20 @@ std::vector<std::string> widen_short_options(std::vector<std::string> args) {
   return args;
 }
 
+namespace {
+
+std::string check_at_least(std::string_view text, std::string_view digits, const char* wanted) {
+  const bool number = !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+  if (number && text.find_first_of(digits) != text.npos) return {};
+  return std::string("expected a number of ") + wanted + " or more, found '" + std::string(text) +
+         "'";
+}
+
+}  // namespace
+
+std::string one_or_more(const std::string& text) { return check_at_least(text, "123456789", "1"); }
+std::string zero_or_more(const std::string& text) {
+  return check_at_least(text, "0123456789", "0");
+}
+
 }  // namespace lathe

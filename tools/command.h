@@ -24,4 +24,9 @@ struct ToolContext {
 // -ctk, -ctv, -np) are mapped to the long names before parsing: "-pg" -> "--pg", also "-pg=x".
 std::vector<std::string> widen_short_options(std::vector<std::string> args);
 
+// Checks of options that are numbers, for CLI::Option::check(): what is wrong in words, or nothing.
+// CLI11's own name the largest double in full.
+std::string one_or_more(const std::string& text);
+std::string zero_or_more(const std::string& text);
+
 }  // namespace lathe

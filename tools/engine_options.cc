@@ -31,18 +31,18 @@ void add_engine_options(CLI::App& command, EngineOptions& o) {
 
 void add_compute_options(CLI::App& command, EngineOptions& o) {
   command.add_option("-t,--threads", o.n_threads, "Threads (default: one per physical core)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(zero_or_more)
       ->type_name("N")
       ->group(kGroup);
   command.add_option("-c,--ctx-size", o.n_ctx, "Tokens of context")->type_name("N")->group(kGroup);
   command.add_option("-b,--batch-size", o.n_batch, "Most tokens of a batch")
-      ->check(CLI::PositiveNumber)
+      ->check(one_or_more)
       ->capture_default_str()
       ->type_name("N")
       ->group(kGroup);
   command
       .add_option("--ub,--ubatch-size", o.n_ubatch, "Most tokens that go through a layer at once")
-      ->check(CLI::PositiveNumber)
+      ->check(one_or_more)
       ->capture_default_str()
       ->type_name("N")
       ->group(kGroup);

@@ -49,7 +49,7 @@ void add_text_options(CLI::App& command, TextOptions& options) {
       ->required()
       ->type_name("FILE");
   command.add_option("--chunks", options.max_chunks, "Use the first N chunks (default: all)")
-      ->check(CLI::PositiveNumber)
+      ->check(one_or_more)
       ->type_name("N");
 }
 

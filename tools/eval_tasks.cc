@@ -81,7 +81,7 @@ class TaskRun {
         selected_(select_tasks(options.kind, set_.tasks.size(), options.selection)),
         tasks_(prepare_tasks(options.kind, set_.tasks, selected_, tokenizer_,
                              options.selection.compat)),
-        checkpoint_(options.resume, identity()),
+        checkpoint_(options.resume, identity(), "tasks"),
         records_(checkpoint_.load()),
         n_ctx_(task_cells(tasks_, options.engine.n_ctx)),
         lines_(tasks_, options.form.text()) {}
@@ -90,6 +90,10 @@ class TaskRun {
     const auto runner = open_runner(
         {{*open_.model, open_.file.files(), skipped_layers(options_.skip_layers, *open_.model)}},
         options_.engine, options_.order, open_.kernels, open_.pool, n_ctx_);
+    if (options_.selection.n_tasks > set_.tasks.size()) {
+      fmt::print(stderr, "{} tasks are asked for, the files have {}\n", options_.selection.n_tasks,
+                 set_.tasks.size());
+    }
     if (options_.form.text()) print_header(std::string(task_name(options_.kind)), header_lines());
     lines_.begin();
     const auto start = std::chrono::steady_clock::now();

@@ -271,6 +271,14 @@ TEST_F(Eval, CheckpointsDoNotTakeThePlaceOfOtherFiles) {
   }
 }
 
+TEST_F(Eval, NumbersThatAreNoneAreNamedInWords) {
+  EXPECT_THROW(eval("ppl", {"--chunks", "0"}), CLI::ParseError);
+  EXPECT_EQ(one_or_more("0"), "expected a number of 1 or more, found '0'");
+  for (const char* bad : {"", "-1", "1.5", "ten", "00"}) EXPECT_NE(one_or_more(bad), "") << bad;
+  for (const char* good : {"1", "10", "007"}) EXPECT_EQ(one_or_more(good), "");
+  EXPECT_EQ(zero_or_more("0"), "");
+}
+
 // A name that stands twice would be compared with the value of the other.
 TEST_F(Eval, IdentitiesNameThingsOnce) {
   Metadata metadata;

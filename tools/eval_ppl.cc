@@ -154,6 +154,7 @@ class PplRun {
       return;
     }
     Json out = result_header(options_, open_, text_, origin_, seconds);
+    out["compat"] = options_.text.compat;
     put(out, "ppl", result.ppl);
     out["ppl_low"] = interval.low;
     out["ppl_high"] = interval.high;
@@ -184,6 +185,8 @@ void add_eval_ppl(CLI::App& eval, ToolContext& context) {
                    "Windows that start every N tokens, the last N of each scored "
                    "(default: chunks side by side, the second half of each scored)")
       ->type_name("N");
+  command->add_flag("--compat", options->common.text.compat,
+                    "With --stride: windows without BOS, as llama.cpp's are (docs/evaluating.md)");
   const char* const group = "Base for eval kld";
   command
       ->add_option("--save-base", options->base,

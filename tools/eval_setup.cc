@@ -60,7 +60,8 @@ std::size_t eval_context(const EngineOptions& options) noexcept {
 TextChunks open_text(const GgufFile& file, const TextOptions& text, const EngineOptions& options,
                      TextOrigin* origin) {
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata(), file.path());
-  const bool has_bos = tokenizer.add_bos() && tokenizer.bos() != kNoToken;
+  const bool has_bos = tokenizer.add_bos() && tokenizer.bos() != kNoToken &&
+                       !(text.compat && text.stride > 0);
   const std::string content = read_texts(text.files, origin);
   std::vector<Token> tokens = tokenizer.encode(content, {.parse_special = text.parse_special});
   const std::size_t n_ctx = eval_context(options);

@@ -17,6 +17,7 @@ struct TextOptions {
   std::size_t max_chunks = 0;      // 0: all
   std::size_t from_chunk = 0;      // chunks that are left out at the start
   std::size_t stride = 0;          // 0: chunks side by side
+  bool compat = false;             // with a stride: windows without BOS, as llama.cpp's are
   bool parse_special = false;
 };
 

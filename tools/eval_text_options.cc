@@ -40,7 +40,8 @@ RunIdentity text_identity(const char* measure, const EvalTextOptions& options,
   put_model(of, "model", open.file);
   of.emplace_back("text", origin.all_sha256);
   of.emplace_back("context", std::to_string(text.n_ctx()));
-  of.emplace_back("stride", std::to_string(text.stride()));
+  of.emplace_back("stride",
+                  std::to_string(text.stride()) + (options.text.compat ? ", --compat" : ""));
   of.emplace_back("first chunk", std::to_string(options.text.from_chunk));
   of.emplace_back("--skip-layers", options.skip_layers);
   put_engine(of, options.engine, open.kernels);
@@ -60,7 +61,9 @@ nlohmann::ordered_json result_header(const EvalTextOptions& options, const OpenM
 std::vector<std::string> header_lines(const EvalTextOptions& options, const OpenModel& open,
                                       const TextChunks& text, const TextOrigin& origin) {
   std::string what = fmt::format("{} chunks of {} tokens", text.n_chunks(), text.n_ctx());
-  if (text.stride() > 0) what += fmt::format(", one every {}", text.stride());
+  if (text.stride() > 0) {
+    what += fmt::format(", one every {}{}", text.stride(), options.text.compat ? ", --compat" : "");
+  }
   if (!options.skip_layers.empty()) what += ", without layers " + options.skip_layers;
   return {"model: " + model_words(open.file),
           "text: " + files_words(origin.names, origin.all_sha256) + ", " + what};

@@ -104,6 +104,28 @@ TEST_F(Eval, CsvIsALineOfNamesAndALineOfValues) {
   EXPECT_THROW(eval3("ppl", {"--md", "--json"}), CLI::ParseError);
 }
 
+TEST_F(Eval, CompatLeavesTheWindowsOfAStrideWithoutBos) {
+  EvalTextOptions options;
+  options.engine.model = kModel;
+  options.engine.n_ctx = 64;
+  options.text.files = {kText};
+  options.text.stride = 16;
+  const OpenModel open(options.engine, {});
+  const TextChunks with = open_text(open.file, options.text, options.engine);
+  options.text.compat = true;
+  const TextChunks without = open_text(open.file, options.text, options.engine);
+  EXPECT_EQ(with.text_tokens(), without.text_tokens());
+  EXPECT_NE(with.chunk(1)[0], without.chunk(1)[0]);
+  EXPECT_EQ(without.chunk(1)[0], without.chunk(0)[16]);
+  options.text.stride = 0;  // chunks side by side have it in llama.cpp, too
+  EXPECT_EQ(open_text(open.file, options.text, options.engine).chunk(1)[0], with.chunk(1)[0]);
+  const auto ppl = [&](std::vector<std::string> more) -> double {
+    more.insert(more.end(), {"--json", "--stride", "16"});
+    return json::parse(eval3("ppl", more))["ppl"];
+  };
+  EXPECT_NE(ppl({}), ppl({"--compat"}));
+}
+
 TEST_F(Eval, LayerByLayerPrintsTheSame) {
   EXPECT_EQ(eval3("ppl"), eval3("ppl", {"--layer-major", "on"}));
   EXPECT_EQ(eval3("kld", {"--base", kModel, "--skip-layers", "2"}),

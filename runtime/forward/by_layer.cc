@@ -143,10 +143,13 @@ std::size_t LayerByLayer::group_end(std::span<const RunText> texts,
     width = std::max(width, engine->traits.n_embd);
     kept_width += engine->traits.n_embd;
   }
-  std::size_t end = first, n_floats = 0;
+  std::size_t end = first, n_floats = 0, n_items = 0;
   while (end < texts.size()) {
     n_floats += texts[end].size() * width + count_wanted(texts[end]) * kept_width;
-    if (end > first && n_floats * sizeof(float) > options_.hidden_bytes) break;
+    n_items += texts[end].size();
+    const bool full =
+        n_floats * sizeof(float) > options_.hidden_bytes || n_items > options_.group_items;
+    if (end > first && full) break;
     ++end;
   }
   return end;

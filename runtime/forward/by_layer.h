@@ -20,8 +20,8 @@ class LayerByLayer final : public ForwardRunner {
 
   void run(std::span<const RunText> texts, const RunCallbacks& callbacks) override;
 
-  // Texts of the run that go through the layers together, from `first` on: as many as their hidden
-  // states fit in options().hidden_bytes, at least one.
+  // Texts of the run that go through the layers together, from `first` on: as many as
+  // options().group_items and hidden_bytes allow, at least one.
   std::size_t group_end(std::span<const RunText> texts, std::size_t first) const noexcept;
 
  private:

@@ -63,6 +63,10 @@ struct RunOptions {
   Format k_format = Format::F16;
   Format v_format = Format::F16;
   RunOrder order = RunOrder::kByText;
+  // By layer only: items of a group (at least one text). Enough that the arithmetic takes far
+  // longer than reading the weights once, few enough that something is complete, and kept, now and
+  // then.
+  std::size_t group_items = std::size_t{1} << 15;
   // By layer only: bytes that hidden states may take (at least one text is always held), and a
   // folder for a file that holds them instead; empty: memory.
   std::size_t hidden_bytes = std::size_t{1} << 30;

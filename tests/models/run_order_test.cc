@@ -115,6 +115,17 @@ TEST_F(Runs, BothOrdersGiveTheSameRowsTextByText) {
   }
 }
 
+TEST_F(Runs, GroupsAreBoundedByItemsToo) {
+  lathe::RunOptions by_layer = options(RunOrder::kByLayer, std::size_t{1} << 30);
+  by_layer.group_items = texts_[0].size() + texts_[1].size();
+  std::vector<std::size_t> done;
+  make_forward_runner({{engine_.model()}}, engine_.kernels(), engine_.pool(), by_layer)
+      ->run(texts_, {.done = [&](std::size_t n) { done.push_back(n); }});
+  EXPECT_EQ(done.front(), 2u);
+  EXPECT_EQ(done.back(), texts_.size());
+  EXPECT_GT(done.size(), 1u);
+}
+
 TEST_F(Runs, TwoModelsAreHandedOutSideBySide) {
   for (const RunOrder order : {RunOrder::kByText, RunOrder::kByLayer}) {
     const auto runner =

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <sstream>
@@ -322,6 +323,33 @@ TEST(TaskRecords, SameBitsForAnyPackingBatchAndOrder) {
     const PreparedTasks alone =
         prepare_tasks(TaskKind::kTruthfulQa, all, std::span(&t, 1), tokenizer, false);
     EXPECT_EQ(run_real(alone, {.n_cells = 64, .n_batch = 64}, 1)[0], records[t]) << t;
+  }
+}
+
+TEST(TaskRecords, TheFirstNaNNamesTasksLayerAndTensor) {
+  std::vector<char> bytes = test::read_bytes(LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf");
+  const float nan = NAN;
+  std::memcpy(bytes.data() + tiny_llama().file.require("blk.2.ffn_norm.weight").offset, &nan,
+              sizeof nan);
+  const GgufFile file =
+      GgufFile::from_bytes(std::vector<std::uint8_t>(bytes.begin(), bytes.end()), "bad");
+  const std::unique_ptr<Model> model = load_model(file);
+  const std::vector<Task> all = some_tasks();
+  const std::vector<std::size_t> selected = {0, 1, 2};
+  const PreparedTasks tasks =
+      prepare_tasks(TaskKind::kArc, all, selected, tiny_llama().tokenizer, false);
+  for (const RunOrder order : {RunOrder::kByText, RunOrder::kByLayer}) {
+    ThreadPool pool(ThreadPoolOptions{1, false, 50});
+    test::Evaluator evaluator(
+        {{*model, {}, {}, "bad"}}, tiny_llama().kernels, pool,
+        lathe::RunOptions{.n_cells = 64, .n_batch = 64, .max_logits = 8, .order = order});
+    UnitRecords records;
+    const std::string message =
+        message_of([&] { measure_tasks(evaluator, tasks, records); }, ErrorKind::kFailed);
+    EXPECT_THAT(message, HasSubstr("tasks 1 to "));
+    EXPECT_THAT(message, HasSubstr("an activation of bad is not finite; layer 2 is the first"));
+    EXPECT_THAT(message, HasSubstr("blk.2.ffn_norm.weight holds 1 value"));
+    EXPECT_TRUE(records.empty());
   }
 }
 

@@ -59,9 +59,13 @@ double share(std::uint64_t part, std::uint64_t whole) {
 }
 
 Json rule_json(const RuleReport& report) {
-  Json out{
-      {"rule", report.rule},     {"n_tensors", report.n_decided}, {"n_fallback", report.n_fallback},
-      {"n_kept", report.n_kept}, {"layers", report.layers},       {"lost_to", report.lost_to}};
+  Json out{{"rule", report.rule},
+           {"n_tensors", report.n_decided},
+           {"n_fallback", report.n_fallback},
+           {"n_kept", report.n_kept},
+           {"n_pruned", report.n_pruned},
+           {"layers", report.layers},
+           {"lost_to", report.lost_to}};
   if (!report.new_layers.empty()) out["new_layers"] = report.new_layers;
   return out;
 }
@@ -94,8 +98,8 @@ void print_totals(const Plan& plan) {
                    fmt::format("{:.1f}", 100.0 * share(total.n_bytes, plan.bytes()))});
   }
   fmt::print("{}", table.aligned());
-  fmt::print("{}: {} MB ({:.2f} bits per weight) to {} MB ({:.2f} bits per weight)\n",
-             printable(plan.recipe), megabytes(plan.source_bytes()),
+  fmt::print("{}{}: {} MB ({:.2f} bits per weight) to {} MB ({:.2f} bits per weight)\n",
+             printable(plan.recipe), plan.edited ? ", edited" : "", megabytes(plan.source_bytes()),
              8.0 * share(plan.source_bytes(), plan.n_elements()), megabytes(plan.bytes()),
              plan.bits_per_weight());
   if (!plan.pruned_layers.empty()) {

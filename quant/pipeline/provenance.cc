@@ -28,21 +28,6 @@ std::string header_hash(const GgufFile& file) {
   return hash_of(gguf_header_bytes(file.metadata(), file.tensors()));
 }
 
-// Every decision of the plan as text.
-std::string plan_text(const Plan& plan) {
-  std::string text;
-  for (const PlannedTensor& t : plan.tensors) {
-    text += fmt::format("{} {} {} {}\n", t.source.name, t.name, format_name(t.format),
-                        t.use_importance ? 1 : 0);
-  }
-  return text;
-}
-
-std::string plan_hash(const Plan& plan) {
-  const std::string text = plan_text(plan);
-  return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-}
-
 void add_imatrix_keys(const Imatrix& imatrix, Metadata& out) {
   out.set("quantize.imatrix.file", Value::text(imatrix.origin.substr(0, kMaxTextBytes)));
   if (!imatrix.datasets.empty()) {
@@ -62,8 +47,8 @@ Value text_list(const std::vector<std::string>& texts) {
   return Value::strings(std::move(list));
 }
 
-// What decided tensors other than the recipe, as their reasons have it ("--tensor-type a=q8_0"): the
-// same for a plan made of options and for its file.
+// What decided tensors other than the recipe, as their reasons have it ("--tensor-type a=q8_0"):
+// the same for a plan made of options and for its file.
 std::vector<std::string> explicit_rules(const Plan& plan) {
   std::vector<std::string> rules;
   for (const PlannedTensor& t : plan.tensors) {
@@ -79,7 +64,8 @@ void add_provenance(const QuantizeJob& job, Metadata& out) {
   out.set("lathe.version", Value::text(job.lathe_version));
   out.set(kEncoderKey, Value::u32(kEncoderVersion));
   out.set("lathe.quantize.recipe", Value::text(plan.recipe));
-  out.set("lathe.quantize.plan_sha256", Value::text(plan_hash(plan)));
+  out.set("lathe.quantize.plan_sha256", Value::text(decisions_sha256(plan)));
+  if (plan.edited) out.set("lathe.quantize.plan", Value::text(file_name(plan.origin)));
   if (const auto rules = explicit_rules(plan); !rules.empty()) {
     out.set("lathe.quantize.rules", text_list(rules));
   }
@@ -132,7 +118,7 @@ std::string job_fingerprint(const QuantizeJob& job) {
   text += fmt::format("split {} {} {}\n", job.split.like_source, job.split.max_bytes,
                       job.split.max_tensors);
   text += "metadata " + hash_of(gguf_header_bytes(quantized_metadata(job), {})) + "\n";
-  text += plan_text(job.plan);
+  text += decisions_text(job.plan);
   return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 

@@ -8,7 +8,7 @@
 namespace lathe {
 
 // Counts up whenever an encoder gives other bytes than before.
-inline constexpr std::uint32_t kEncoderVersion = 3;
+inline constexpr std::uint32_t kEncoderVersion = 4;
 
 inline constexpr const char* kEncoderKey = "lathe.quantize.encoder_version";
 inline constexpr const char* kImatrixHashKey = "lathe.quantize.imatrix_sha256";

@@ -73,7 +73,11 @@ class Planner {
     plan.tensors.reserve(model_.tensors.size());
     for (const TensorInfo& tensor : model_.tensors) {
       auto name = name_after_pruning(tensor.name, pruned_);
-      if (name) plan.tensors.push_back(plan_tensor(tensor, std::move(*name)));
+      if (name) {
+        plan.tensors.push_back(plan_tensor(tensor, std::move(*name)));
+      } else {
+        note_pruned(tensor.name);
+      }
     }
     plan.rule_reports = std::move(reports_);
     return plan;
@@ -189,6 +193,14 @@ class Planner {
     };
     add(report.layers, layer_of_tensor(name));
     if (!pruned_.empty()) add(report.new_layers, layer_of_tensor(new_name));
+  }
+
+  // Rules mean the original numbers, and so can match what is left out.
+  void note_pruned(const std::string& name) {
+    if (request_.rules_after_prune) return;
+    for (std::size_t i = 0; i < request_.rules.size(); ++i) {
+      if (request_.rules[i].matches(name)) ++reports_[first_rule_report_ + i].n_pruned;
+    }
   }
 
   void note_importance(const TensorInfo& tensor, const std::string& new_name) {

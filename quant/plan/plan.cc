@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/base/digest.h"
+
 namespace lathe {
 
 bool is_quantizable(const TensorInfo& tensor) noexcept {
@@ -23,6 +25,20 @@ std::optional<std::string> name_after_pruning(const std::string& tensor,
   if (n_before == 0) return tensor;
   const std::size_t rest = tensor.find('.', tensor.find('.') + 1);
   return fmt::format("blk.{}{}", layer - n_before, tensor.substr(rest));
+}
+
+std::string decisions_text(const Plan& plan) {
+  std::string text;
+  for (const PlannedTensor& t : plan.tensors) {
+    text += fmt::format("{} {} {} {}\n", t.source.name, t.name, format_name(t.format),
+                        t.use_importance ? 1 : 0);
+  }
+  return text;
+}
+
+std::string decisions_sha256(const Plan& plan) {
+  const std::string text = decisions_text(plan);
+  return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
 std::uint64_t Plan::n_elements() const noexcept {

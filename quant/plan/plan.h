@@ -50,7 +50,8 @@ struct PlannedTensor {
 
 struct Plan {
   std::string recipe;
-  std::string origin;  // the plan file it was read from; empty for plans made of options
+  std::string origin;   // the plan file it was read from; empty for plans made of options
+  bool edited = false;  // that file is not, or no longer, what a recipe and options gave
   std::uint32_t file_type = 0;
   std::vector<int> pruned_layers;      // original numbers, ascending; their tensors are left out
   bool imatrix = false;                // made for quantizing with an importance matrix
@@ -80,6 +81,10 @@ struct Plan {
 // the model does not have, for pruning all, for include together with exclude, output_format with
 // leave_output.
 Plan make_plan(const ModelHeader& model, const PlanRequest& request);
+
+// Every decision as text, a line for each tensor, and its SHA-256.
+std::string decisions_text(const Plan& plan);
+std::string decisions_sha256(const Plan& plan);
 
 // False for norms, biases and other small tensors that always keep their values.
 bool is_quantizable(const TensorInfo& tensor) noexcept;

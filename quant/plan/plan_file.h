@@ -3,14 +3,15 @@
 //   {"lathe_plan": 1,
 //    "model": {"architecture": "...", "n_layer": 32},
 //    "recipe": "Q4_K_M", "file_type": 15, "imatrix": true,
-//    "pruned_layers": [4, 5],
+//    "pruned_layers": [4, 5], "decisions_sha256": "...",
 //    "metadata": [{"key": "general.name", "type": "str", "value": "..."}],
 //    "tensors": [{"name": "blk.0.attn_k.weight", "shape": [2048, 512],
 //                 "from": "f16", "to": "q4_K", "reason": "..."}]}
 //
-// Names and layers are those of the source. "recipe", "imatrix", "pruned_layers", "metadata" and
-// "reason" may be absent, and "importance": false marks tensors that do not use theirs. Everything
-// that only follows from the rest (new names, bytes) is left out.
+// Names and layers are those of the source. The hash tells a plan that was edited from one that is
+// what the recipe and options gave (Plan::edited). It, "recipe", "imatrix", "pruned_layers",
+// "metadata" and "reason" may be absent, and "importance": false marks tensors that do not use
+// theirs. Everything that only follows from the rest (new names, bytes) is left out.
 #pragma once
 
 #include <string>
@@ -26,6 +27,7 @@ struct PlanFile {
   int n_layer = 0;
   // Of each tensor's source: name, shape and format. Bytes and places in files come from a model.
   Plan plan;
+  std::string decisions_sha256;  // of the plan as lathe wrote it; empty where the file has none
 };
 
 // Error (kBadInput) naming the place for malformed JSON, missing, repeated and unknown keys, values

@@ -180,7 +180,7 @@ PlanFile parse_plan(std::string_view text, const std::string& where) {
                              printable(version.number()), kVersion));
   }
   root.check_keys({"lathe_plan", "model", "recipe", "file_type", "imatrix", "pruned_layers",
-                   "metadata", "tensors"});
+                   "decisions_sha256", "metadata", "tensors"});
   PlanFile file;
   file.origin = where;
   const JsonNode model = root.at("model");
@@ -201,6 +201,7 @@ PlanFile parse_plan(std::string_view text, const std::string& where) {
     for (const JsonNode& element : metadata->elements())
       plan.overrides.push_back(override_of(element));
   }
+  if (const auto hash = root.find("decisions_sha256")) file.decisions_sha256 = hash->text();
   read_tensors(root.at("tensors"), plan);
   return file;
 }
@@ -234,6 +235,7 @@ Plan plan_for_model(const PlanFile& file, const ModelHeader& model) {
                                              "in the model",
                                              lathe::quoted(planned.begin()->first)));
   }
+  plan.edited = decisions_sha256(plan) != file.decisions_sha256;
   return plan;
 }
 

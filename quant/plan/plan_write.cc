@@ -46,6 +46,7 @@ Json head_json(const Plan& plan, const ModelHeader& model) {
           {"file_type", plan.file_type},
           {"imatrix", plan.imatrix},
           {"pruned_layers", plan.pruned_layers},
+          {"decisions_sha256", decisions_sha256(plan)},
           {"metadata", std::move(overrides)}};
 }
 

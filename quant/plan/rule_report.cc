@@ -30,6 +30,8 @@ std::string RuleReport::text() const {
   } else if (n_kept > 0) {
     out +=
         fmt::format("had no effect: matched only {} that always keep their type", tensors(n_kept));
+  } else if (n_pruned > 0) {
+    out += fmt::format("had no effect: matched only {} of pruned layers", tensors(n_pruned));
   } else {
     out += "matched nothing";
   }

@@ -20,9 +20,10 @@ void check_disk_space(const std::string& path, std::uint64_t n_bytes) {
   std::error_code error;
   const std::filesystem::space_info space = std::filesystem::space(folder, error);
   if (error || space.available >= n_bytes + kReserve) return;
-  throw failed(fmt::format("{}: {:.1f} MB are needed, {:.1f} MB are free on that disk", path,
-                           static_cast<double>(n_bytes) / 1e6,
-                           static_cast<double>(space.available) / 1e6));
+  throw failed(fmt::format(
+      "{}: {:.1f} MB are needed (with {:.0f} MB to spare), {:.1f} MB are free on that disk", path,
+      static_cast<double>(n_bytes + kReserve) / 1e6, static_cast<double>(kReserve) / 1e6,
+      static_cast<double>(space.available) / 1e6));
 }
 
 std::uint64_t free_disk_space(const std::string& folder) noexcept {

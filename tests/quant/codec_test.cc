@@ -117,6 +117,32 @@ TEST_P(AgainstPeer, SquaredErrorIsNoMoreThanThePeers) {
 INSTANTIATE_TEST_SUITE_P(Formats, AgainstPeer, testing::ValuesIn(kSearched),
                          [](const auto& test) { return std::string(test.param.id); });
 
+// Least squares makes rounded values too small by the share of the error; formats in which that
+// shows give most of it back. Here: how much of the numbers' size is left, sum w x y / sum w x^2.
+TEST(Size, CoarseFormatsKeepMostOfIt) {
+  struct Kept {
+    Format format;
+    double least;
+  };
+  constexpr Kept kKept[] = {
+      {Format::Q3_K, 0.996},    {Format::Q2_K, 0.98},   {Format::IQ3_S, 0.997},
+      {Format::IQ3_XXS, 0.995}, {Format::IQ2_S, 0.995}, {Format::IQ2_XS, 0.992},
+      {Format::IQ2_XXS, 0.99},  {Format::IQ1_S, 0.94},  {Format::IQ1_M, 0.94}};
+  const Matrix m = matrices()[1];
+  for (const Kept& k : kKept) {
+    const std::vector<float> y =
+        decoded(k.format, encoded(k.format, m, true).data(), m.rows * m.cols);
+    double xy = 0.0, xx = 0.0;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const double w = m.importance[i % m.cols];
+      xy += w * m.x[i] * y[i];
+      xx += w * m.x[i] * m.x[i];
+    }
+    EXPECT_GT(xy / xx, k.least) << kFormatInfo[index_of(k.format)].name;
+    EXPECT_LT(xy / xx, 1.005) << kFormatInfo[index_of(k.format)].name;
+  }
+}
+
 class AnyCodec : public testing::TestWithParam<NamedFormat> {
  protected:
   static constexpr std::size_t kCols = 512;
@@ -168,7 +194,7 @@ TEST_P(AnyCodec, ZeroImportanceOfWholeBlocksGivesSensibleCodes) {
     error += (y[i] - x[i]) * (y[i] - x[i]);
     energy += x[i] * x[i];
   }
-  EXPECT_LT(error, 0.2 * energy);
+  EXPECT_LT(error, 0.25 * energy);  // what the coarsest, IQ1_S, loses anyway
 }
 
 TEST_P(AnyCodec, RowsAreIndependent) {
@@ -248,20 +274,20 @@ TEST(Codecs, BytesAreTheSameFromEveryBuild) {
       {{Format::Q4_1, "Q4_1"}, 0x665cbd8ef8a7aabc, 0x1a5ce9f0c753fb8a},
       {{Format::Q5_0, "Q5_0"}, 0x3f160ad33b91a2a4, 0xa6e6f9b2d1222835},
       {{Format::Q5_1, "Q5_1"}, 0x122f2d859387493c, 0x36790c9fafe822f3},
-      {{Format::Q2_K, "Q2_K"}, 0xcdd4ad0de373a038, 0x47758d9742db0853},
-      {{Format::Q3_K, "Q3_K"}, 0xe227740a8b8ad89c, 0x2a5f6a7b17257cd7},
+      {{Format::Q2_K, "Q2_K"}, 0x78d20836166b1b9e, 0x8759871f54e84589},
+      {{Format::Q3_K, "Q3_K"}, 0x49ad4e64683cb60a, 0xc87647c846429c2a},
       {{Format::Q4_K, "Q4_K"}, 0x9e36815a91186b95, 0xd38e6cedf2d79fd9},
       {{Format::Q5_K, "Q5_K"}, 0xfd5e1f2c655ba327, 0xe8518e9b139ad938},
       {{Format::Q6_K, "Q6_K"}, 0xf0d266c3f9e7996c, 0x4c838ce3257e5d4d},
       {{Format::IQ4_NL, "IQ4_NL"}, 0x3ab0ba2b3f8f3be4, 0xfdd13a3763530e7f},
       {{Format::IQ4_XS, "IQ4_XS"}, 0xbdfe962e2d44e7b6, 0xb9a1edde73381925},
-      {{Format::IQ3_S, "IQ3_S"}, 0x89c2934e067e3a21, 0x7c2eaf6f5266088a},
-      {{Format::IQ3_XXS, "IQ3_XXS"}, 0xd49a5a5f5c4797f2, 0xec20d47301e101ba},
-      {{Format::IQ2_S, "IQ2_S"}, 0xf5760176aad4c760, 0x61a53980c57fc72b},
-      {{Format::IQ2_XS, "IQ2_XS"}, 0x71ce81b2a96a4179, 0x09c5f86c92f8174e},
-      {{Format::IQ2_XXS, "IQ2_XXS"}, 0x54a6a49f053d2e18, 0xaee4fc14935f48b3},
-      {{Format::IQ1_S, "IQ1_S"}, 0x77edfd0794d20de9, 0x2f281cece23b82d7},
-      {{Format::IQ1_M, "IQ1_M"}, 0x44857e638acaf7cf, 0x3511555037def7ab},
+      {{Format::IQ3_S, "IQ3_S"}, 0x36090ab00227a7fe, 0x2fd0ec12f5ab05af},
+      {{Format::IQ3_XXS, "IQ3_XXS"}, 0x777060c3689fe69f, 0x5193d405078761bf},
+      {{Format::IQ2_S, "IQ2_S"}, 0x686ef181c7265732, 0xd958115c0051e6d3},
+      {{Format::IQ2_XS, "IQ2_XS"}, 0xfb1b9cfc5477e5e8, 0x93e2aea78ec0ca8d},
+      {{Format::IQ2_XXS, "IQ2_XXS"}, 0x71d9860fa2b229c1, 0x88eb2129ba5c77dc},
+      {{Format::IQ1_S, "IQ1_S"}, 0x156cf8940793b175, 0xa99359329ea28380},
+      {{Format::IQ1_M, "IQ1_M"}, 0x305efae69ca9d5f0, 0x20946af94f8fe8b9},
       {{Format::TQ1_0, "TQ1_0"}, 0x477cce6ef910eb0b, 0x74932cbee72d553b},
       {{Format::TQ2_0, "TQ2_0"}, 0x438bea6ce9fc762f, 0xe132170852ac5128},
       {{Format::MXFP4, "MXFP4"}, 0x4b3202d30863c39b, 0x5976c008729bcc8e},

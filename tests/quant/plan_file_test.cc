@@ -113,6 +113,20 @@ class PlanText : public testing::Test {
   json json_ = json::parse(plan_json(plan_, model_));
 };
 
+TEST_F(PlanText, KnowsWhetherItWasEdited) {
+  const auto edited = [&](const std::function<void(json&)>& change) {
+    json text = json_;
+    change(text);
+    return plan_for_model(parse_plan(text.dump(), "plan.json"), model_).edited;
+  };
+  EXPECT_FALSE(edited([](json&) {}));
+  EXPECT_FALSE(edited([](json& p) { std::swap(p["tensors"][0], p["tensors"][5]); }));
+  EXPECT_FALSE(edited([](json& p) { tensor(p, "blk.1.attn_q.weight")["reason"] = "why not"; }));
+  EXPECT_TRUE(edited([](json& p) { tensor(p, "blk.1.attn_q.weight")["to"] = "q8_0"; }));
+  EXPECT_TRUE(edited([](json& p) { tensor(p, "blk.1.attn_q.weight")["importance"] = false; }));
+  EXPECT_TRUE(edited([](json& p) { p.erase("decisions_sha256"); })) << "written by hand";
+}
+
 TEST_F(PlanText, TypesMayBeEdited) {
   json edited = json_;
   tensor(edited, "blk.1.attn_q.weight")["to"] = "IQ3_s";
@@ -123,6 +137,7 @@ TEST_F(PlanText, TypesMayBeEdited) {
   const Plan plan = plan_for_model(parse_plan(edited.dump(), "plan.json"), model_);
   EXPECT_EQ(test::format_in(plan, "blk.1.attn_q.weight"), Format::IQ3_S);
   EXPECT_EQ(test::planned(plan, "blk.1.attn_q.weight").reason, "plan");
+  EXPECT_TRUE(plan.edited);
   EXPECT_EQ(test::planned(plan, "blk.1.attn_q.weight").n_bytes, 64u * 110);
   EXPECT_EQ(test::format_in(plan, "output.weight"), Format::BF16);
   ASSERT_EQ(plan.tensors.size(), plan_.tensors.size());

@@ -243,5 +243,44 @@ TEST(Prune, EverySurvivorOfTheFileEqualsItsSource) {
   EXPECT_EQ(n_compared, 2 + 6 * 9);
 }
 
+// Importance that is another for every layer: with that of a neighbour the bytes would differ.
+TEST(Prune, EverySurvivorIsEncodedWithItsOwnImportance) {
+  const GgufFile source = GgufFile::open(LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf");
+  const ModelHeader model = read_model_header(source);
+  Imatrix imatrix;
+  for (const TensorInfo& t : source.tensors()) {
+    const int layer = layer_of_tensor(t.name);
+    if (layer < 0 || !is_quantizable(t)) continue;
+    std::vector<float> sums;
+    for (std::uint64_t c = 0; c < t.cols(); ++c) {
+      sums.push_back((c + static_cast<std::uint64_t>(layer)) % 5 == 0 ? 100.0f : 1.0f);
+    }
+    imatrix.entries[t.name] = {t.cols(), std::move(sums), {1.0f}};
+  }
+  PlanRequest request{.recipe = find_recipe("Q3_K_S"), .imatrix = true, .pure = true};
+  const Plan whole = make_plan(model, request);
+  request.prune_layers = {2, 3};
+  const Plan pruned = make_plan(model, request);
+  const TempDir dir;
+  KernelTable kernels;
+  ASSERT_TRUE(select_kernels("", &kernels));
+  ThreadPool pool({.n_threads = 2, .pin = false});
+  quantize({source, whole, &imatrix, dir.file("whole.gguf")}, kernels, pool);
+  quantize({source, pruned, &imatrix, dir.file("pruned.gguf")}, kernels, pool);
+  const GgufFile a = GgufFile::open(dir.file("whole.gguf"));
+  const GgufFile b = GgufFile::open(dir.file("pruned.gguf"));
+  for (const PlannedTensor& t : pruned.tensors) {
+    EXPECT_TRUE(std::ranges::equal(b.data(b.require(t.name)), a.data(a.require(t.source.name))))
+        << t.name;
+  }
+  // The wrong importance shows in these bytes.
+  Imatrix shifted = imatrix;
+  shifted.entries["blk.4.attn_q.weight"] = imatrix.entries["blk.2.attn_q.weight"];
+  quantize({source, pruned, &shifted, dir.file("shifted.gguf")}, kernels, pool);
+  const GgufFile c = GgufFile::open(dir.file("shifted.gguf"));
+  EXPECT_FALSE(std::ranges::equal(c.data(c.require("blk.2.attn_q.weight")),
+                                  b.data(b.require("blk.2.attn_q.weight"))));
+}
+
 }  // namespace
 }  // namespace lathe

@@ -215,6 +215,16 @@ TEST(Rules, ThatMatchNothingAreReported) {
   EXPECT_EQ(report.text(), "--tensor-type atn_v=q8_0: matched nothing");
 }
 
+TEST(Rules, ThatMatchOnlyPrunedLayersAreReported) {
+  const Plan plan = plan_with({"blk\\.2\\.attn=q8_0", "blk\\.[23]\\.ffn_up=q8_0"},
+                              {.recipe = find_recipe("Q4_K_M"), .prune_layers = {2}});
+  EXPECT_TRUE(plan.rule_reports.at(0).without_effect());
+  EXPECT_EQ(plan.rule_reports.at(0).text(),
+            "--tensor-type blk\\.2\\.attn=q8_0: had no effect: matched only 5 tensors of pruned "
+            "layers");
+  EXPECT_FALSE(plan.rule_reports.at(1).without_effect());
+}
+
 TEST(Rules, SayWhichLayersTheyDecided) {
   const Plan plan = plan_with({"\\.([0-2]|7)\\.attn_k=q4_k"});
   EXPECT_EQ(plan.rule_reports.at(0).text(),

@@ -182,6 +182,8 @@ TEST_F(PlanCommand, PlanEditReplay) {
   const GgufFile written = GgufFile::open(file("q.gguf"));
   EXPECT_EQ(written.total_file_bytes(), again["file_bytes"].get<std::uint64_t>());
   EXPECT_EQ(written.require("blk.1.ffn_up.weight").format, Format::Q8_0);
+  EXPECT_THAT(out.text, HasSubstr("Q4_K_M, edited: "));
+  EXPECT_EQ(written.metadata().text("lathe.quantize.plan"), "edited.json");
   for (const TensorInfo& t : written.tensors()) {
     EXPECT_EQ(type_in(again, t.name), format_name(t.format)) << t.name;
   }

@@ -23,6 +23,7 @@ struct Iq3Grid : MagnitudeGrid {
   // The scales that are tried first: largest magnitude / kMaxPoint * (kFirst - kStep * k).
   static constexpr float kFirst = 1.2f, kStep = 0.05f;
   static constexpr int kSteps = 11;
+  static constexpr float kRestored = kRestoredIq3;
 };
 
 struct Iq3s : Iq3Grid {
@@ -46,6 +47,7 @@ struct Iq2Grid : MagnitudeGrid {
                                         1, 3, 9, 27, 81, 243, 729, 2187};
   static constexpr float kFirst = 1.2f, kStep = 0.08f;
   static constexpr int kSteps = 10;
+  static constexpr float kRestored = kRestoredIq2;
 };
 
 struct Iq2s : Iq2Grid {

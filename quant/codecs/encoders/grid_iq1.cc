@@ -19,6 +19,7 @@ struct Iq1Grid {
                                         1, 3, 9, 27, 81, 243, 729, 2187};
   static constexpr float kFirst = 1.1f, kStep = 0.08f;
   static constexpr int kSteps = 11;
+  static constexpr float kRestored = kRestoredIq1;
 };
 
 struct Iq1s : Iq1Grid {

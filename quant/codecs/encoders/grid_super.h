@@ -6,7 +6,8 @@
 // (kSub), what becomes of signs (kSigns), which offsets there are (kOffsets) and whether a
 // sub-block has one for all its points (kOneOffset), and how numbers round to levels. Each
 // sub-block is searched alone; then several super-scales are tried, with codes chosen by the error
-// that a decoder will see, and each improved by least squares for what was chosen.
+// that a decoder will see, and each improved by least squares for what was chosen. Last, some of
+// what that takes from the values' size is given back (shrinkage.h).
 #pragma once
 
 #include <cmath>
@@ -15,6 +16,7 @@
 
 #include "quant/codecs/encoders/block_scale.h"
 #include "quant/codecs/encoders/search.h"
+#include "quant/codecs/encoders/shrinkage.h"
 #include "quant/codecs/grid_table.h"
 
 namespace lathe::LATHE_CODEC_TIER {
@@ -49,7 +51,7 @@ class GridSuper {
       top = scales[j] > top ? scales[j] : top;
     }
     choose_super_scale(scales, top);
-    for (int j = 0; j < kSubs; ++j) keep(j, d.value * Grid::kUnit * step_of(codes[j]));
+    keep_all();
   }
 
  private:
@@ -57,6 +59,11 @@ class GridSuper {
   static constexpr int kGroups = 16 / kDims;  // points of a vector
   static constexpr int kOffsetCount = sizeof Grid::kOffsets / sizeof Grid::kOffsets[0];
   static constexpr float kTopCode = static_cast<float>(Grid::kMaxCode), kHuge = 3e38f;
+  // Groups of 4 have quality to spare, and are the slowest: their coarse walk looks at fewer
+  // neighbours, and codes next to an ideal one this near to an integer are not tried.
+  static constexpr int kFew = kDims == 4 ? 4 : kGridNeighbours;
+  static constexpr float kClear = kDims == 4 ? 0.2f : 0.0f;
+  static constexpr float kFlat = 0.55f;  // mean over largest magnitude; normal numbers have 0.4
 
   // Sums over a sub-block for its chosen points g. The error at scale s, less the part that no
   // choice changes, is s^2 q - 2 s p.
@@ -118,25 +125,36 @@ class GridSuper {
     return best;
   }
 
-  // The best points for sub-block j at scale s, as sums.
+  // The best points for sub-block j at scale s, as sums; of the first kNear neighbours.
+  template <int kNear = kGridNeighbours>
   Fit fit(int j, float s) noexcept {
-    if constexpr (!Grid::kOneOffset) return project<false>(j, s, 0, kOffsetCount);
-    const Fit first = project<false>(j, s, 0, 1), second = project<false>(j, s, 1, 2);
+    if constexpr (!Grid::kOneOffset) return project<false, kNear>(j, s, 0, kOffsetCount);
+    const Fit first = project<false, kNear>(j, s, 0, 1);
+    const Fit second = project<false, kNear>(j, s, 1, 2);
     return second.error(s) < first.error(s) ? second : first;
   }
 
   // Keeps their indices and offsets.
-  void keep(int j, float s) noexcept {
-    if constexpr (!Grid::kOneOffset) {
-      project<true>(j, s, 0, kOffsetCount);
-    } else {
-      const bool second = project<false>(j, s, 1, 2).error(s) < project<false>(j, s, 0, 1).error(s);
-      project<true>(j, s, second ? 1 : 0, second ? 2 : 1);
+  Fit keep(int j, float s) noexcept {
+    if constexpr (!Grid::kOneOffset) return project<true>(j, s, 0, kOffsetCount);
+    const bool second = project<false>(j, s, 1, 2).error(s) < project<false>(j, s, 0, 1).error(s);
+    return project<true>(j, s, second ? 1 : 0, second ? 2 : 1);
+  }
+
+  // Points for the chosen scales; then the super-scale that restores some of their size.
+  void keep_all() noexcept {
+    double xy = 0.0;
+    for (int j = 0; j < kSubs; ++j) {
+      const float s = d.value * Grid::kUnit * step_of(codes[j]);
+      xy += static_cast<double>(s) * keep(j, s).p;
     }
+    V16 xx = {};
+    for (int i = 0; i < 256; i += 16) xx += load<V16>(wm_ + i) * load<V16>(m_ + i);
+    d = half_scale(d.value * restoring_factor(sum_lanes(xx), xy, Grid::kRestored));
   }
 
   // With offsets [first_offset, last_offset) to choose from.
-  template <bool kStore>
+  template <bool kStore, int kNear = kGridNeighbours>
   Fit project(int j, float s, int first_offset, int last_offset) noexcept {
     V16 p = {}, q = {};
     const float inverse = safe_inverse(s);
@@ -149,7 +167,7 @@ class GridSuper {
         const V16 offset = splat<V16>(Grid::kOffsets[o]);
         const std::uint16_t* candidates[kGroups];
         find_candidates(m * splat<V16>(inverse) - offset, candidates);
-        for (int k = 0; k < kGridNeighbours; ++k) {
+        for (int k = 0; k < kNear; ++k) {
           const V16 g = points_of(candidates, k) + offset;
           const V16 error = sum_groups<kDims>((square * g - linear) * g);
           const auto better = error < least;
@@ -205,25 +223,31 @@ class GridSuper {
 
   // The best scale of sub-block j on its own: a coarse walk over roundings, then a fine one.
   float search_scale(int j) noexcept {
-    V16 top16 = abs(load<V16>(m_ + j * kSub));
-    for (int v = 1; v < kVecs; ++v) top16 = max(top16, abs(load<V16>(m_ + j * kSub + 16 * v)));
-    const float top = max_lane(top16) / Grid::kMaxPoint;
+    V16 top16 = abs(load<V16>(m_ + j * kSub)), sum16 = top16;
+    for (int v = 1; v < kVecs; ++v) {
+      const V16 size = abs(load<V16>(m_ + j * kSub + 16 * v));
+      top16 = max(top16, size);
+      sum16 += size;
+    }
+    const float highest = max_lane(top16), top = highest / Grid::kMaxPoint;
     if (top < 1e-20f) return 0.0f;
     float best_scale = top, best_gain = 0.0f;
-    const auto consider = [&](float s) noexcept {
-      const Fit found = fit(j, s);
+    const auto consider = [&](const Fit& found) noexcept {
       if (found.p > 0.0f && found.p * found.p > best_gain * found.q) {
         best_scale = found.p / found.q;
         best_gain = best_scale * found.p;
       }
     };
     for (int k = 0; k < Grid::kSteps; ++k) {
-      consider(top * (Grid::kFirst - Grid::kStep * static_cast<float>(k)));
+      consider(fit<kFew>(j, top * (Grid::kFirst - Grid::kStep * static_cast<float>(k))));
     }
-    // Flat blocks: all magnitudes near a low level.
-    for (const float by : {1.5f, 2.2f, 3.3f, Grid::kMaxPoint / Grid::kMinPoint}) consider(top * by);
+    if (sum_lanes(sum16) > kFlat * kSub * highest) {  // all magnitudes near a low level
+      for (const float by : {1.5f, 2.2f, 3.3f, Grid::kMaxPoint / Grid::kMinPoint}) {
+        consider(fit(j, top * by));
+      }
+    }
     const float middle = best_scale;
-    for (const float by : {-0.06f, -0.03f, 0.03f, 0.06f}) consider(middle * (1.0f + by));
+    for (const float by : {-0.06f, -0.03f, 0.03f, 0.06f}) consider(fit(j, middle * (1.0f + by)));
     return best_scale;
   }
 
@@ -262,7 +286,8 @@ class GridSuper {
       Fit best = fit(j, unit * step_of(nearest));
       float error = best.error(unit * step_of(nearest));
       out.codes[j] = static_cast<std::uint8_t>(nearest);
-      if (other >= 0 && other <= Grid::kMaxCode) {
+      const bool clear = std::fabs(position - static_cast<float>(nearest)) < kClear;
+      if (!clear && other >= 0 && other <= Grid::kMaxCode) {
         const Fit second = fit(j, unit * step_of(other));
         const float second_error = second.error(unit * step_of(other));
         if (second_error < error) {

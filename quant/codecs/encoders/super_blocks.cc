@@ -53,6 +53,7 @@ void encode_q2_k(const float* x, std::size_t n_cols, const float* importance,
   for_super_blocks<BlockQ2_K>(x, n_cols, importance, 1.0f, blocks, [](auto* v, auto* w, auto* out) {
     SuperMin<16, 3, 15> s;
     s.encode(v, w, kFineGrid);
+    s.restore_size(kRestoredQ2K);
     for (int k = 0; k < 16; ++k) {
       out->scales[k] = static_cast<std::uint8_t>(s.scales[k] | s.mins[k] << 4);
     }
@@ -99,6 +100,7 @@ void encode_q3_k(const float* x, std::size_t n_cols, const float* importance,
   for_super_blocks<BlockQ3_K>(x, n_cols, importance, 2.0f, blocks, [](auto* v, auto* w, auto* out) {
     SuperScale<EvenLevels<4>, 16, 32> s;
     s.encode(v, w);
+    s.restore_size(kRestoredQ3K);
     for (int c = 0; c < 32; ++c) {
       unsigned byte = 0;
       for (int p = 0; p < 8; ++p) byte |= (s.codes[32 * p + c] >> 2 & 1u) << p;

@@ -13,6 +13,7 @@
 #include "quant/codecs/encoders/block_scale.h"
 #include "quant/codecs/encoders/descent.h"
 #include "quant/codecs/encoders/search.h"
+#include "quant/codecs/encoders/shrinkage.h"
 
 namespace lathe::LATHE_CODEC_TIER {
 
@@ -32,6 +33,26 @@ class SuperMin {
     initialise(grid);
     descend(*this, kTurns);
     store_codes();
+  }
+
+  // After encode(): gives back `share` of what rounding took from the values' size (shrinkage.h).
+  void restore_size(float share) noexcept {
+    double xx = 0.0, xy = 0.0;
+    for (int j = 0; j < kSubs; ++j) {
+      const float scale = d.value * static_cast<float>(scales[j]);
+      const float min = dmin.value * static_cast<float>(mins[j]), inverse = safe_inverse(scale);
+      V16 x_sum = {}, y_sum = {};
+      for (int i = j * kSize; i < (j + 1) * kSize; i += 16) {
+        const V16 v = load<V16>(x_ + i), wv = load<V16>(w_ + i) * v;
+        x_sum += wv * v;
+        y_sum += wv * (splat<V16>(scale) * codes_at(i, inverse, min) - splat<V16>(min));
+      }
+      xx += sum_lanes(x_sum);
+      xy += sum_lanes(y_sum);
+    }
+    const float factor = restoring_factor(xx, xy, share);
+    d = half_scale(d.value * factor);
+    dmin = half_scale(dmin.value * factor);
   }
 
  private:

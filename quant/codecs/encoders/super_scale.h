@@ -13,6 +13,7 @@
 #include "quant/codecs/encoders/block_scale.h"
 #include "quant/codecs/encoders/descent.h"
 #include "quant/codecs/encoders/search.h"
+#include "quant/codecs/encoders/shrinkage.h"
 
 namespace lathe::LATHE_CODEC_TIER {
 
@@ -32,6 +33,23 @@ class SuperScale {
     initialise();
     descend(*this, kTurns);
     store_codes();
+  }
+
+  // After encode(): gives back `share` of what rounding took from the values' size (shrinkage.h).
+  void restore_size(float share) noexcept {
+    double xx = 0.0, xy = 0.0;
+    for (int j = 0; j < kSubs; ++j) {
+      const float scale = d.value * static_cast<float>(scales[j]), inverse = safe_inverse(scale);
+      V16 x_sum = {}, y_sum = {};
+      for (int i = j * kSize; i < (j + 1) * kSize; i += 16) {
+        const V16 v = load<V16>(x_ + i), wv = load<V16>(w_ + i) * v;
+        x_sum += wv * v;
+        y_sum += wv * (splat<V16>(scale) * level_at(i, inverse));
+      }
+      xx += sum_lanes(x_sum);
+      xy += sum_lanes(y_sum);
+    }
+    d = half_scale(d.value * restoring_factor(xx, xy, share));
   }
 
  private:

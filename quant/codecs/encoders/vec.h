@@ -84,17 +84,28 @@ LATHE_PAIR_COMPARISON(>=)
 LATHE_PAIR_COMPARISON(==)
 #undef LATHE_PAIR_COMPARISON
 
-// ---- memory
+// ---- memory: register by register. GCC copies a pair as a whole through the stack, in pieces from
+// which the wide loads behind cannot be forwarded, and every load waits.
 
 template <class V>
 inline V load(const void* p) noexcept {
-  V v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
+  if constexpr (kIsPair<V>) {
+    using Half = decltype(V::lo);
+    return {load<Half>(p), load<Half>(static_cast<const char*>(p) + sizeof(Half))};
+  } else {
+    V v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+  }
 }
 template <class V>
 inline void store(float* p, V v) noexcept {
-  std::memcpy(p, &v, sizeof v);
+  if constexpr (kIsPair<V>) {
+    store(p, v.lo);
+    store(p + kLanes<decltype(V::lo)>, v.hi);
+  } else {
+    std::memcpy(p, &v, sizeof v);
+  }
 }
 template <class V>
 inline V splat(float x) noexcept {

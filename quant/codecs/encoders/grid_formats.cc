@@ -21,8 +21,8 @@ struct Iq3Grid : MagnitudeGrid {
   static constexpr int kDims = 4, kSub = 32, kLevels = 8;
   static constexpr float kDigits[16] = {1, 8, 64, 512, 1, 8, 64, 512, 1, 8, 64, 512, 1, 8, 64, 512};
   // The scales that are tried first: largest magnitude / kMaxPoint * (kFirst - kStep * k).
-  static constexpr float kFirst = 1.2f, kStep = 0.05f;
-  static constexpr int kSteps = 11;
+  static constexpr float kFirst = 1.2f, kStep = 0.07f;
+  static constexpr int kSteps = 8;
   static constexpr float kRestored = kRestoredIq3;
 };
 

@@ -59,8 +59,12 @@ class GridSuper {
   static constexpr int kGroups = 16 / kDims;  // points of a vector
   static constexpr int kOffsetCount = sizeof Grid::kOffsets / sizeof Grid::kOffsets[0];
   static constexpr float kTopCode = static_cast<float>(Grid::kMaxCode), kHuge = 3e38f;
-  // Groups of 4 have quality to spare, and are the slowest: their coarse walk looks at fewer
-  // neighbours, and codes next to an ideal one this near to an integer are not tried.
+  // Super-scales that are tried, as shares of the plain one; then rounds of least squares. Groups
+  // of 4 have quality to spare, and are the slowest: they try fewer of both, their coarse walk
+  // looks at fewer neighbours, and codes next to an ideal one this near to an integer are not
+  // tried.
+  static constexpr float kFactors[] = {0.94f, 1.07f, 1.15f, 1.24f, 1.35f};
+  static constexpr int kFactorCount = kDims == 4 ? 4 : 5, kRounds = kDims == 4 ? 2 : 3;
   static constexpr int kFew = kDims == 4 ? 4 : kGridNeighbours;
   static constexpr float kClear = kDims == 4 ? 0.2f : 0.0f;
   static constexpr float kFlat = 0.55f;  // mean over largest magnitude; normal numbers have 0.4
@@ -265,8 +269,8 @@ class GridSuper {
       if (better) best = now;
       return better;
     };
-    for (const float by : {0.94f, 1.07f, 1.15f, 1.24f, 1.35f}) consider(unit * by);
-    for (int round = 0; round < 3 && consider(best.solved); ++round) {
+    for (int k = 0; k < kFactorCount; ++k) consider(unit * kFactors[k]);
+    for (int round = 0; round < kRounds && consider(best.solved); ++round) {
     }
     d = best.d;
     for (int j = 0; j < kSubs; ++j) codes[j] = best.codes[j];

@@ -49,7 +49,7 @@ class Pipeline {
  public:
   Pipeline(const QuantizeJob& job, const Shards& shards, const KernelTable& kernels,
            ThreadPool& pool)
-      : job_(job), encoder_(job, kernels, pool), reusable_(job) {
+      : job_(job), kernels_(kernels), pool_(pool), encoder_(job, kernels, pool), reusable_(job) {
     for (const auto& shard : shards) order_.insert(order_.end(), shard.begin(), shard.end());
     progress_.elements_total = job.plan.n_elements();
     journal_contents_.job = job_fingerprint(job);
@@ -59,6 +59,7 @@ class Pipeline {
   }
 
   QuantizeResult run(const Shards& shards) {
+    result_.paths = output_paths(job_.out_path, shards.size());
     const JournalContents left = job_.resume ? journal_to_resume() : JournalContents{};
     OutputSet out(job_, shards,
                   job_.resume ? AtomicFile::Start::kContinue : AtomicFile::Start::kEmpty);
@@ -74,6 +75,7 @@ class Pipeline {
       journal.keep(keep);
       throw;
     }
+    verify(out);
     out.finish();
     result_.file_bytes = out.total_bytes();
     return std::move(result_);
@@ -145,6 +147,12 @@ class Pipeline {
     ++progress_.n_tensors_done;
   }
 
+  // Before the files get their names: where they are not right, older ones stay as they are.
+  void verify(OutputSet& out) {
+    out.keep_temporary(false);
+    result_.errors = verify_quantized(job_, result_.paths.front(), kernels_, pool_);
+  }
+
   void report(std::uint64_t n_elements) {
     progress_.elements_done += n_elements;
     if (!job_.progress || job_.progress(progress_)) return;
@@ -187,6 +195,8 @@ class Pipeline {
   }
 
   const QuantizeJob& job_;
+  const KernelTable& kernels_;
+  ThreadPool& pool_;
   std::vector<std::size_t> order_;  // tensors of the plan in writing order
   TensorEncoder encoder_;
   ReusableTensors reusable_;
@@ -196,11 +206,6 @@ class Pipeline {
   std::uint64_t resumed_bytes_ = 0;
   bool stopped_ = false;
 };
-
-void remove_files(const std::vector<std::string>& paths) {
-  std::error_code ignored;
-  for (const std::string& path : paths) fs::remove(path, ignored);
-}
 
 }  // namespace
 
@@ -216,17 +221,8 @@ QuantizeResult quantize(const QuantizeJob& job, const KernelTable& kernels, Thre
                           : fmt::format("{} (and {} more)", problems.front(), problems.size() - 1));
   }
   const Shards shards = split_tensors(job);
-  const std::vector<std::string> paths = output_paths(job.out_path, shards.size());
-  check_paths(job, paths);
-  QuantizeResult result = Pipeline(job, shards, kernels, pool).run(shards);
-  result.paths = paths;
-  try {
-    result.errors = verify_quantized(job, paths.front(), kernels, pool);
-  } catch (...) {
-    remove_files(paths);
-    throw;
-  }
-  return result;
+  check_paths(job, output_paths(job.out_path, shards.size()));
+  return Pipeline(job, shards, kernels, pool).run(shards);
 }
 
 }  // namespace lathe

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "quant/pipeline/tensor_encoder.h"
+#include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
 
@@ -20,7 +21,11 @@ class Verifier {
  public:
   Verifier(const QuantizeJob& job, const std::string& path, const KernelTable& kernels,
            ThreadPool& pool)
-      : job_(job), path_(path), kernels_(kernels), pool_(pool), out_(GgufFile::open(path)) {}
+      : job_(job),
+        path_(path),
+        kernels_(kernels),
+        pool_(pool),
+        out_(GgufFile::open(path, kTemporarySuffix)) {}
 
   std::vector<TensorError> run() {
     if (out_.tensors().size() != job_.plan.tensors.size()) fail("wrong number of tensors");

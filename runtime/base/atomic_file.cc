@@ -35,7 +35,7 @@ void sync_directory(const std::string& path) noexcept {
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path, Start start)
-    : path_(std::move(path)), temporary_(path_ + ".part") {
+    : path_(std::move(path)), temporary_(path_ + std::string(kTemporarySuffix)) {
   fd_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (fd_ < 0) fail("cannot create", errno);
   if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {

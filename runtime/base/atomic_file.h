@@ -10,9 +10,12 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lathe {
+
+inline constexpr std::string_view kTemporarySuffix = ".part";
 
 class AtomicFile {
  public:

@@ -30,11 +30,11 @@ void check_sibling(const Metadata& metadata, std::uint32_t index, std::uint32_t 
 
 }  // namespace
 
-GgufFile GgufFile::open(const std::string& path) {
+GgufFile GgufFile::open(const std::string& path, std::string_view suffix) {
   GgufFile out;
-  out.files_.emplace_back(path);
+  out.files_.emplace_back(path + std::string(suffix));
   out.add_file(path, out.files_.back().bytes());
-  out.add_siblings(path);
+  out.add_siblings(path, suffix);
   out.build_index();
   return out;
 }
@@ -67,7 +67,7 @@ void GgufFile::add_file(const std::string& where, std::span<const std::uint8_t> 
   views_.push_back(bytes);
 }
 
-void GgufFile::add_siblings(const std::string& path) {
+void GgufFile::add_siblings(const std::string& path, std::string_view suffix) {
   const std::uint64_t count = metadata_.uint(kSplitCount).value_or(0);
   if (count <= 1) return;
   const std::uint64_t number = metadata_.require_uint(kSplitNo);
@@ -88,7 +88,7 @@ void GgufFile::add_siblings(const std::string& path) {
   }
   for (std::uint32_t i = 1; i < name->count; ++i) {
     const std::string sibling = split_path(name->prefix, i, name->count);
-    files_.emplace_back(sibling);
+    files_.emplace_back(sibling + std::string(suffix));
     add_file(sibling, files_.back().bytes());
   }
   const auto expected = metadata_.uint(kSplitTensors);

@@ -21,7 +21,8 @@ class GgufFile {
  public:
   // `path` is a whole model, or the first file of a split one ("...-00001-of-00003.gguf"), whose
   // siblings are found beside it. Error (kBadInput) for anything that is not as it should be.
-  static GgufFile open(const std::string& path);
+  // `suffix` follows the name of each file: of one that has not got its name yet.
+  static GgufFile open(const std::string& path, std::string_view suffix = {});
   // The same from memory (one file): for tests and fuzzers. `name` stands for the path in messages.
   static GgufFile from_bytes(std::vector<std::uint8_t> bytes, std::string name);
 
@@ -49,7 +50,7 @@ class GgufFile {
  private:
   GgufFile() = default;
   void add_file(const std::string& where, std::span<const std::uint8_t> bytes);
-  void add_siblings(const std::string& path);
+  void add_siblings(const std::string& path, std::string_view suffix);
   void build_index();
 
   std::uint32_t version_ = 0;

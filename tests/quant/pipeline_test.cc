@@ -272,6 +272,30 @@ TEST_F(Pipeline, AFullDiskLeavesNothing) {
   EXPECT_EQ(n_files(), 0u);
 }
 
+// Blocks whose scales are NaN, by a disk that lies: the run fails, and an older file is still
+// there.
+TEST_F(Pipeline, WhatDoesNotVerifyGetsNoName) {
+  const Plan p = plan("Q8_0");
+  run({source_, p, nullptr, out("q.gguf")});
+  const std::vector<char> older = test::read_bytes(out("q.gguf"));
+  QuantizeJob job{source_, p, nullptr, out("q.gguf")};
+  bool damaged = false;
+  job.progress = [&](const QuantizeProgress& progress) {
+    if (damaged || progress.n_tensors_done < p.tensors.size() / 2) return true;
+    std::FILE* file = std::fopen(out("q.gguf.part").c_str(), "r+b");
+    std::fseek(file, static_cast<long>(fs::file_size(out("q.gguf.part")) / 2), SEEK_SET);
+    std::fputs(std::string(200, '\xff').c_str(), file);
+    std::fclose(file);
+    return damaged = true;
+  };
+  EXPECT_THAT(message_of([&] { run(job); }, ErrorKind::kFailed),
+              testing::AllOf(testing::HasSubstr("does not verify"),
+                             testing::HasSubstr("values that are not finite")));
+  EXPECT_TRUE(damaged);
+  EXPECT_EQ(test::read_bytes(out("q.gguf")), older);
+  EXPECT_EQ(n_files(), 1u) << "neither a temporary file nor a journal remains";
+}
+
 TEST_F(Pipeline, TheFileSaysHowItWasMade) {
   const Plan p = plan(
       "Q4_K_M", {.rules = {parse_type_rule("attn_v=q8_0", "--tensor-type")}, .prune_layers = {1}});

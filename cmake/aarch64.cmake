@@ -8,5 +8,4 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(ENV{PKG_CONFIG_LIBDIR} /usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig)
 set(LATHE_QEMU_CPU max CACHE STRING "CPU model that qemu-aarch64 shows to the tests")
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64;-cpu;${LATHE_QEMU_CPU};-L;/usr/aarch64-linux-gnu)
-# fmt is used header-only, so the host's package serves.
-file(GLOB fmt_DIR /usr/lib/*/cmake/fmt)
+set(fmt_DIR /usr/lib/aarch64-linux-gnu/cmake/fmt)

@@ -205,7 +205,7 @@ TEST_F(EvalAll, RefusesWhatMakesNoSense) {
   EXPECT_THAT(message({"-m", small_, "--against", "other.gguf", "-f", kText}),
               HasSubstr("not one of the models"));
   EXPECT_THROW(all({"-m", small_, "--against", small_, "--all-pairs", "-f", kText}),
-               CLI::ParseError);
+               test::CommandLineError);
 }
 
 }  // namespace

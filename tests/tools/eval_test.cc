@@ -101,7 +101,7 @@ TEST_F(Eval, CsvIsALineOfNamesAndALineOfValues) {
   EXPECT_THAT(names, HasSubstr(",text.files,text.sha256,"));
   EXPECT_THAT(values, HasSubstr(",demo-evaluation.txt,"));
   EXPECT_THAT(eval3("ppl", {"--md"}), HasSubstr("| ppl "));
-  EXPECT_THROW(eval3("ppl", {"--md", "--json"}), CLI::ParseError);
+  EXPECT_THROW(eval3("ppl", {"--md", "--json"}), test::CommandLineError);
 }
 
 TEST_F(Eval, CompatLeavesTheWindowsOfAStrideWithoutBos) {
@@ -294,7 +294,7 @@ TEST_F(Eval, CheckpointsDoNotTakeThePlaceOfOtherFiles) {
 }
 
 TEST_F(Eval, NumbersThatAreNoneAreNamedInWords) {
-  EXPECT_THROW(eval("ppl", {"--chunks", "0"}), CLI::ParseError);
+  EXPECT_THROW(eval("ppl", {"--chunks", "0"}), test::CommandLineError);
   EXPECT_EQ(one_or_more("0"), "expected a number of 1 or more, found '0'");
   for (const char* bad : {"", "-1", "1.5", "ten", "00"}) EXPECT_NE(one_or_more(bad), "") << bad;
   for (const char* good : {"1", "10", "007"}) EXPECT_EQ(one_or_more(good), "");

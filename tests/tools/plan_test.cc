@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -14,8 +13,8 @@
 #include "quant/plan/plan.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
+#include "tests/support/command_run.h"
 #include "tests/support/temp_dir.h"
-#include "tools/commands.h"
 
 namespace lathe {
 namespace {
@@ -29,31 +28,7 @@ using testing::Not;
 const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";  // 8 layers, tied
 const std::string kOther = LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf";
 
-struct Output {
-  std::string text, errors;
-  int exit_code = 0;
-};
-
-Output run(AddCommand add, std::vector<std::string> args) {
-  CLI::App app;
-  ToolContext context;
-  add(app, context);
-  std::reverse(args.begin(), args.end());
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const auto captured = [&] {
-    Output out{testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
-    out.exit_code = context.exit_code;
-    return out;
-  };
-  try {
-    app.parse(args);
-  } catch (...) {
-    captured();
-    throw;
-  }
-  return captured();
-}
+using Output = test::CommandOutput;
 
 class PlanCommand : public testing::Test {
  protected:
@@ -65,11 +40,11 @@ class PlanCommand : public testing::Test {
   }
   Output plan(std::vector<std::string> args) const {
     args.insert(args.begin(), "plan");
-    return run(add_plan, std::move(args));
+    return test::run_command(add_plan, std::move(args));
   }
   Output quantize(std::vector<std::string> args) const {
     args.insert(args.begin(), "quantize");
-    return run(add_quantize, std::move(args));
+    return test::run_command(add_quantize, std::move(args));
   }
   json planned(std::vector<std::string> args) const {
     args.push_back("--json");
@@ -148,7 +123,7 @@ TEST_F(PlanCommand, WarnsOfRulesWithoutEffect) {
   const Output out = plan({kModel, "Q4_K_M", "--tensor-type", "atn_v=q8_0", "--tensor-type",
                            "attn_v=q8_0", "--leave-output-tensor"});
   EXPECT_EQ(out.exit_code, 0);
-  EXPECT_THAT(out.errors,
+  EXPECT_THAT(out.messages,
               AllOf(HasSubstr("warning: --tensor-type atn_v=q8_0: matched nothing"),
                     HasSubstr("--leave-output-tensor: matched nothing"), Not(HasSubstr("attn_v"))));
 }
@@ -177,7 +152,7 @@ TEST_F(PlanCommand, PlanEditReplay) {
   const std::string edited = write("edited.json", text);
   const Output out = quantize({"--plan", edited, kModel, file("q.gguf"), "2"});
   EXPECT_EQ(out.exit_code, 0);
-  EXPECT_EQ(out.errors, "");
+  EXPECT_EQ(out.messages, "");
   const json again = planned({kModel, "--plan", edited});
   const GgufFile written = GgufFile::open(file("q.gguf"));
   EXPECT_EQ(written.total_file_bytes(), again["file_bytes"].get<std::uint64_t>());
@@ -246,13 +221,13 @@ TEST_F(PlanCommand, TypesThatNeedImportanceAreRefusedBeforeAnyWork) {
     const Output out = plan({kModel, recipe, "-o", file("plan.json")});
     EXPECT_EQ(out.exit_code, 2) << recipe;
     EXPECT_THAT(
-        out.errors,
+        out.messages,
         AllOf(HasSubstr("needs an importance matrix, and none is given (--imatrix); so do "),
               HasSubstr("plan.json was not written")))
         << recipe;
   }
   for (const char* recipe : {"IQ3_S", "IQ3_M", "IQ4_NL", "IQ4_XS", "Q2_K", "Q3_K_S"}) {
-    EXPECT_THAT(plan({kModel, recipe}).errors, Not(HasSubstr("importance"))) << recipe;
+    EXPECT_THAT(plan({kModel, recipe}).messages, Not(HasSubstr("importance"))) << recipe;
   }
   EXPECT_FALSE(exists("plan.json"));
 }
@@ -265,18 +240,18 @@ TEST_F(PlanCommand, TheImportanceMatrixChangesThePlanAndIsChecked) {
   // Of another model with the same names, but longer rows in ffn_down.
   const Output other = plan({kOther, "Q4_K_M", "--imatrix", file_name, "-o", file("plan.json")});
   EXPECT_EQ(other.exit_code, 2);
-  EXPECT_THAT(other.errors, HasSubstr("blk.0.ffn_down.weight: the importance matrix has 1 x 512 "
-                                      "columns, the tensor 1 x 768"));
+  EXPECT_THAT(other.messages, HasSubstr("blk.0.ffn_down.weight: the importance matrix has 1 x 512 "
+                                        "columns, the tensor 1 x 768"));
   Imatrix part = read_imatrix(file_name);
   part.entries.erase("blk.3.ffn_up.weight");
   write_imatrix(part, file("part.gguf"));
-  EXPECT_THAT(plan({kModel, "Q4_K_M", "--imatrix", file("part.gguf")}).errors,
+  EXPECT_THAT(plan({kModel, "Q4_K_M", "--imatrix", file("part.gguf")}).messages,
               AllOf(HasSubstr("lacks 1 of the 56"), HasSubstr("blk.3.ffn_up.weight")));
   const Output excluded =
       plan({kModel, "IQ3_XXS", "--imatrix", file_name, "--exclude-weights", "attn_k"});
   EXPECT_EQ(excluded.exit_code, 2);
   EXPECT_THAT(
-      excluded.errors,
+      excluded.messages,
       HasSubstr(
           "blk.0.attn_k.weight: iq2_s needs an importance matrix, and its entry is excluded"));
 }

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -15,8 +14,8 @@
 #include "runtime/base/error.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/utf8.h"
+#include "tests/support/command_run.h"
 #include "tests/support/temp_dir.h"
-#include "tools/commands.h"
 #include "tools/engine_options.h"
 
 namespace lathe {
@@ -27,31 +26,11 @@ using testing::StartsWith;
 
 const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
 
-struct Output {
-  std::string text, messages;
-  int exit_code = 0;
-};
+using Output = test::CommandOutput;
 
 Output run(std::vector<std::string> args, const std::string& model = kModel) {
-  CLI::App app;
-  ToolContext context;
-  add_run(app, context);
   args.insert(args.begin(), {"run", "-m", model, "-t", "2"});
-  std::reverse(args.begin(), args.end());
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  Output out;
-  try {
-    app.parse(args);
-  } catch (...) {
-    testing::internal::GetCapturedStdout();
-    testing::internal::GetCapturedStderr();
-    throw;
-  }
-  out.text = testing::internal::GetCapturedStdout();
-  out.messages = testing::internal::GetCapturedStderr();
-  out.exit_code = context.exit_code;
-  return out;
+  return test::run_command(add_run, std::move(args));
 }
 
 // What the best token after each other gives, worked out by the panels from the whole text each
@@ -144,8 +123,8 @@ TEST(Run, RequestsThatMakeNoSense) {
   EXPECT_THROW(run({"-p", "x", "--ctk", "q4_K"}), Error);
   EXPECT_THROW(run({"-p", "x", "--ctk", "nonsense"}), Error);
   EXPECT_THROW(run({"-p", "x"}, kModel + ".absent"), Error);
-  EXPECT_THROW(run({"-p", "x", "-b", "0"}), CLI::ParseError);
-  EXPECT_THROW(run({"-p", "x", "-f", "y"}), CLI::ParseError);
+  EXPECT_THROW(run({"-p", "x", "-b", "0"}), test::CommandLineError);
+  EXPECT_THROW(run({"-p", "x", "-f", "y"}), test::CommandLineError);
 }
 
 void (*interrupt_handler())(int) {

@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -70,7 +69,7 @@ TEST(Tokenize, ReadsAFileEvenAnEmptyOne) {
 }
 
 TEST(Tokenize, PromptAndFileExcludeEachOther) {
-  EXPECT_THROW(run_ids({"-p", "a", "-f", "b"}), CLI::ParseError);
+  EXPECT_THROW(run_ids({"-p", "a", "-f", "b"}), test::CommandLineError);
 }
 
 }  // namespace

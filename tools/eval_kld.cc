@@ -213,7 +213,7 @@ void add_eval_kld(CLI::App& eval, ToolContext& context) {
                     "the largest, as llama.cpp's are");
   command->footer(
       "A model as base runs at the same time, and all figures come from full distributions in\n"
-      "double precision.");
+      "double precision. Several models against one base: lathe eval all.");
   command->callback([options, &context] {
     KldRun run(*options, context);
     context.exit_code = run_measure([&] { run.run(); }, [&] { run.interrupted(); });

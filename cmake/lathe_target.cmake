@@ -2,7 +2,9 @@
 
 find_program(LATHE_CCACHE ccache)
 if(LATHE_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${LATHE_CCACHE})
+  # Relative to the checkout, so that what one checkout compiled serves the others.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=true
+    ${LATHE_CCACHE})
 endif()
 
 function(lathe_options target)

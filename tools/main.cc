@@ -9,9 +9,9 @@
 #include <fmt/core.h>
 
 #include "runtime/base/error.h"
-#include "tools/command.h"
-#include "tools/build_info.h"
-#include "tools/commands.h"
+#include "runtime/identity/build_info.h"
+#include "tools/cli/command.h"
+#include "tools/commands/commands.h"
 
 namespace lathe {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "quant/eval/run_identity.h"
+#include "runtime/identity/run_identity.h"
 
 namespace lathe {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "quant/eval/run_identity.h"
 #include "quant/eval/statistics.h"
+#include "runtime/identity/run_identity.h"
 
 namespace lathe {
 

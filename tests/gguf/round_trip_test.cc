@@ -7,6 +7,7 @@
 #include "runtime/gguf/gguf_file.h"
 #include "runtime/gguf/gguf_writer.h"
 #include "tests/support/file_bytes.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
@@ -33,7 +34,7 @@ void copy_model(const GgufFile& in, const std::string& path, std::size_t chunk) 
 class RoundTrip : public testing::TestWithParam<const char*> {};
 
 TEST_P(RoundTrip, GivesTheSameBytes) {
-  const std::string source = std::string(LATHE_SOURCE_DIR) + "/tests/" + GetParam();
+  const std::string source = test::source_path("tests/") + GetParam();
   const TempDir dir;
   const std::string copy = dir.file("copy.gguf");
   const GgufFile in = GgufFile::open(source);

@@ -25,6 +25,7 @@
 #include "tests/support/error_of.h"
 #include "tests/support/evaluator.h"
 #include "tests/support/golden.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
@@ -233,12 +234,12 @@ TEST_F(BaseFiles, TheCompactFormIsSmallAtALargeVocabulary) {
 
 // The whole way on a trained model: the effect of each form on the figures.
 TEST_F(BaseFiles, AModelAgainstItsFiles) {
-  const GgufFile file = GgufFile::open(LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf");
+  const GgufFile file = GgufFile::open(test::source_path("tests/data/tiny-llama-f16.gguf"));
   const std::unique_ptr<Model> model = load_model(file);
   KernelTable kernels;
   ASSERT_TRUE(select_kernels("", &kernels));
   const std::vector<char> bytes =
-      test::read_bytes(LATHE_SOURCE_DIR "/tests/data/demo-evaluation.txt");
+      test::read_bytes(test::source_path("tests/data/demo-evaluation.txt"));
   const TextChunks text(Tokenizer::from_metadata(file.metadata())
                             .encode(std::string_view(bytes.data(), bytes.size())),
                         96, 3, {});

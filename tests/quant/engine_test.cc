@@ -20,13 +20,14 @@
 #include "tests/support/error_of.h"
 #include "tests/support/evaluator.h"
 #include "tests/support/golden.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
 namespace {
 
-const std::string kLlama = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
-const std::string kOlmo = LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf";
+const std::string kLlama = test::source_path("tests/data/tiny-llama-f16.gguf");
+const std::string kOlmo = test::source_path("tests/data/tiny-olmo2-f16.gguf");
 constexpr std::size_t kContext = 96;
 
 // What must not change any bit of a result.
@@ -50,7 +51,7 @@ class Measures : public testing::Test {
 
   TextChunks text(std::size_t n_chunks = 3) const {
     const std::vector<char> bytes =
-        test::read_bytes(LATHE_SOURCE_DIR "/tests/data/demo-evaluation.txt");
+        test::read_bytes(test::source_path("tests/data/demo-evaluation.txt"));
     const Tokenizer tokenizer = Tokenizer::from_metadata(file_.metadata());
     return {tokenizer.encode(std::string_view(bytes.data(), bytes.size())), kContext, n_chunks, {}};
   }

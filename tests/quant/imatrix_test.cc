@@ -11,6 +11,7 @@
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_writer.h"
 #include "tests/support/golden.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
@@ -245,7 +246,7 @@ TEST(Imatrix, RefusesEveryTruncation) {
 }
 
 TEST(Imatrix, ReadsThePeersFile) {
-  const std::string path = LATHE_SOURCE_DIR "/../shared/golden/trained/tiny-llama/imatrix.gguf";
+  const std::string path = test::source_path("../shared/golden/trained/tiny-llama/imatrix.gguf");
   if (file_bytes(path).empty()) GTEST_SKIP() << "needs " << path;
   const Imatrix m = read_imatrix(path);
   EXPECT_EQ(m.entries.size(), 56u);

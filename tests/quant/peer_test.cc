@@ -17,12 +17,13 @@
 #include "runtime/text/tokenizer.h"
 #include "tests/support/evaluator.h"
 #include "tests/support/golden.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
 namespace {
 
-const std::string kShared = LATHE_SOURCE_DIR "/../shared/";
+const std::string kShared = test::source_path("../shared/");
 constexpr std::size_t kContext = 512;
 
 std::string text_of(const std::string& path) {
@@ -85,9 +86,7 @@ class Peer : public testing::TestWithParam<const char*> {
       GTEST_SKIP() << "needs " << kShared << "golden/trained";
     }
   }
-  std::string f16() const {
-    return std::string(LATHE_SOURCE_DIR "/tests/data/") + GetParam() + "-f16.gguf";
-  }
+  std::string f16() const { return test::source_path("tests/data/") + GetParam() + "-f16.gguf"; }
   std::string golden(const std::string& name) const {
     return kShared + "golden/trained/" + GetParam() + "/" + name;
   }

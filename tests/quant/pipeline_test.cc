@@ -20,6 +20,7 @@
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/error_of.h"
 #include "tests/support/golden.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
@@ -27,7 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
+const std::string kModel = test::source_path("tests/data/tiny-llama-f16.gguf");
 
 class Pipeline : public testing::Test {
  protected:
@@ -181,7 +182,7 @@ TEST_F(Pipeline, ReuseFindsLayersThatPruningRenumbered) {
 }
 
 TEST_F(Pipeline, ReuseTakesNothingFromOtherWeightsOrOfUnknownOrigin) {
-  const GgufFile olmo = GgufFile::open(LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf");
+  const GgufFile olmo = GgufFile::open(test::source_path("tests/data/tiny-olmo2-f16.gguf"));
   const Plan p = plan("Q8_0");
   const Plan olmo_plan = make_plan(read_model_header(olmo), {.recipe = find_recipe("Q8_0")});
   run({olmo, olmo_plan, nullptr, out("olmo")});

@@ -15,6 +15,7 @@
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/plan_models.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
@@ -295,7 +296,7 @@ TEST_F(PlanText, TextThatIsNoJson) {
 
 // The file that comes of a replayed plan is that of the options, and as large as was said.
 TEST(PlanFile, ReplayWritesTheSameFile) {
-  const GgufFile source = GgufFile::open(LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf");
+  const GgufFile source = GgufFile::open(test::source_path("tests/data/tiny-llama-f16.gguf"));
   const ModelHeader model = read_model_header(source);
   PlanRequest request{.recipe = find_recipe("Q4_K_S"), .output_format = Format::Q8_0};
   request.rules = {parse_type_rule("blk\\.0\\.=bf16", "--tensor-type")};

@@ -12,6 +12,7 @@
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/plan_models.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
@@ -218,7 +219,7 @@ TEST(PruneMetadata, NothingToDo) {
 
 // The defect that other programs had for a year: survivors with the bytes of their neighbours.
 TEST(Prune, EverySurvivorOfTheFileEqualsItsSource) {
-  const GgufFile source = GgufFile::open(LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf");
+  const GgufFile source = GgufFile::open(test::source_path("tests/data/tiny-llama-f16.gguf"));
   const Plan plan =
       make_plan(read_model_header(source), {.recipe = find_recipe("F16"), .prune_layers = {2, 3}});
   const TempDir dir;
@@ -245,7 +246,7 @@ TEST(Prune, EverySurvivorOfTheFileEqualsItsSource) {
 
 // Importance that is another for every layer: with that of a neighbour the bytes would differ.
 TEST(Prune, EverySurvivorIsEncodedWithItsOwnImportance) {
-  const GgufFile source = GgufFile::open(LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf");
+  const GgufFile source = GgufFile::open(test::source_path("tests/data/tiny-llama-f16.gguf"));
   const ModelHeader model = read_model_header(source);
   Imatrix imatrix;
   for (const TensorInfo& t : source.tensors()) {

@@ -19,6 +19,7 @@
 #include "runtime/session.h"
 #include "tests/support/error_of.h"
 #include "tests/support/golden.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
@@ -26,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
+const std::string kModel = test::source_path("tests/data/tiny-llama-f16.gguf");
 
 KernelTable kernels_named(const char* isa) {
   KernelTable table;
@@ -174,7 +175,7 @@ TEST_F(Quantize, TheSameFormatIsACopyOfTheBytes) {
 
 TEST_F(Quantize, MatchesTheTypesAndSizeOfThePeersFile) {
   const std::string path =
-      LATHE_SOURCE_DIR "/../shared/golden/trained/tiny-llama/tiny-llama-Q4_K_M.gguf";
+      test::source_path("../shared/golden/trained/tiny-llama/tiny-llama-Q4_K_M.gguf");
   if (!fs::exists(path)) GTEST_SKIP() << "needs " << path;
   run("Q4_K_M", out("q"));
   const GgufFile ours = GgufFile::open(out("q")), peers = GgufFile::open(path);

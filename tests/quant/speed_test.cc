@@ -12,6 +12,7 @@
 #include "models/registry.h"
 #include "quant/eval/model_work.h"
 #include "runtime/base/error.h"
+#include "tests/support/source_path.h"
 
 namespace lathe {
 namespace {
@@ -27,7 +28,7 @@ class SpeedOfTinyModel : public testing::Test {
     return SpeedBench(*model_, kernels_, pool_, topology_, std::move(options)).run(test);
   }
 
-  GgufFile file_ = GgufFile::open(LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf");
+  GgufFile file_ = GgufFile::open(test::source_path("tests/data/tiny-llama-f16.gguf"));
   std::unique_ptr<Model> model_;
   KernelTable kernels_;
   ThreadPool pool_{{.n_threads = 2}};

@@ -20,12 +20,13 @@
 #include "runtime/session.h"
 #include "tests/support/evaluator.h"
 #include "tests/support/golden.h"
+#include "tests/support/source_path.h"
 
 namespace lathe {
 namespace {
 
-const std::string kShared = LATHE_SOURCE_DIR "/../shared/";
-const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
+const std::string kShared = test::source_path("../shared/");
+const std::string kModel = test::source_path("tests/data/tiny-llama-f16.gguf");
 
 // ---- activations
 

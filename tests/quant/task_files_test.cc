@@ -13,6 +13,7 @@
 #include "quant/eval/tasks/csv.h"
 #include "quant/eval/tasks/read_tasks.h"
 #include "tests/support/error_of.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
@@ -362,9 +363,7 @@ TEST(TaskFiles, NothingToReadIsAnError) {
 
 // ---- the public releases
 
-std::string shared(const std::string& name) {
-  return std::string(LATHE_SOURCE_DIR) + "/../shared/tasks/" + name;
-}
+std::string shared(const std::string& name) { return test::source_path("../shared/tasks/") + name; }
 
 std::size_t n_tasks(TaskKind kind, const std::string& name) {
   const std::string path = shared(name);

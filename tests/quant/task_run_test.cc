@@ -22,13 +22,14 @@
 #include "tests/support/error_of.h"
 #include "tests/support/evaluator.h"
 #include "tests/support/golden.h"
+#include "tests/support/source_path.h"
 
 namespace lathe {
 namespace {
 
 using testing::HasSubstr;
 
-const std::string kShared = LATHE_SOURCE_DIR "/../shared/";
+const std::string kShared = test::source_path("../shared/");
 
 struct Loaded {
   explicit Loaded(const std::string& path)
@@ -46,7 +47,7 @@ struct Loaded {
 };
 
 const Loaded& tiny_llama() {
-  static const Loaded loaded(LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf");
+  static const Loaded loaded(test::source_path("tests/data/tiny-llama-f16.gguf"));
   return loaded;
 }
 
@@ -327,7 +328,7 @@ TEST(TaskRecords, SameBitsForAnyPackingBatchAndOrder) {
 }
 
 TEST(TaskRecords, TheFirstNaNNamesTasksLayerAndTensor) {
-  std::vector<char> bytes = test::read_bytes(LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf");
+  std::vector<char> bytes = test::read_bytes(test::source_path("tests/data/tiny-llama-f16.gguf"));
   const float nan = NAN;
   std::memcpy(bytes.data() + tiny_llama().file.require("blk.2.ffn_norm.weight").offset, &nan,
               sizeof nan);

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/commands.h"
+#include "tools/commands/commands.h"
 
 namespace lathe::test {
 

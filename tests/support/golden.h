@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/source_path.h"
+
 namespace lathe::test {
 
 inline std::string golden_path(const std::string& name) {
-  return std::string(LATHE_SOURCE_DIR) + "/tests/golden/" + name;
+  return test::source_path("tests/golden/") + name;
 }
 
 // All bytes of a file; empty if it cannot be read.

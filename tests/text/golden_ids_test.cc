@@ -14,13 +14,14 @@
 
 #include "runtime/gguf/gguf_file.h"
 #include "runtime/text/tokenizer.h"
+#include "tests/support/source_path.h"
 
 namespace lathe {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kVocabularies = fs::path(LATHE_SOURCE_DIR) / "../shared/tokenizers/ggml-vocab";
+const fs::path kVocabularies = fs::path(test::source_path("../shared/tokenizers/ggml-vocab"));
 
 std::string read_text(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -72,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(Vocabularies, GoldenIds,
                          });
 
 TEST(GoldenIds, OptionsGiveTheReferenceIds) {
-  std::ifstream file(fs::path(LATHE_SOURCE_DIR) / "tests/golden/tokenize.json");
+  std::ifstream file(fs::path(test::source_path("tests/golden/tokenize.json")));
   const nlohmann::json golden = nlohmann::json::parse(file);
   std::size_t n_checked = 0;
   for (const auto& [name, vocabulary] : golden.items()) {

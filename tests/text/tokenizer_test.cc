@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/gguf/gguf_file.h"
+#include "tests/support/source_path.h"
 #include "tests/text/small_vocabulary.h"
 
 namespace lathe {
@@ -18,7 +19,7 @@ using test::SmallVocabulary;
 using Tokens = std::vector<Token>;
 
 Tokenizer packaged() {
-  const std::string path = std::string(LATHE_SOURCE_DIR) + "/tests/data/tiny-llama-f16.gguf";
+  const std::string path = test::source_path("tests/data/tiny-llama-f16.gguf");
   return Tokenizer::from_metadata(GgufFile::open(path).metadata());
 }
 

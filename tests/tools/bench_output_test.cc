@@ -1,5 +1,5 @@
 // Rows of `lathe bench`: the fields that scripts rely on, and formats that machines can read back.
-#include "tools/bench_output.h"
+#include "tools/report/bench_output.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 
 #include "runtime/base/error.h"
-#include "tools/bench_row.h"
+#include "tools/report/bench_row.h"
 
 namespace lathe {
 namespace {

@@ -12,9 +12,10 @@
 #include "runtime/base/error.h"
 #include "tests/support/command_run.h"
 #include "tests/support/error_of.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
-#include "tools/card_run.h"
-#include "tools/interrupt.h"
+#include "tools/cli/interrupt.h"
+#include "tools/jobs/card_run.h"
 
 namespace lathe {
 namespace {
@@ -25,9 +26,9 @@ using test::run_command;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
-const std::string kOtherModel = LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf";
-const std::string kText = LATHE_SOURCE_DIR "/tests/data/demo-evaluation.txt";
+const std::string kModel = test::source_path("tests/data/tiny-llama-f16.gguf");
+const std::string kOtherModel = test::source_path("tests/data/tiny-olmo2-f16.gguf");
+const std::string kText = test::source_path("tests/data/demo-evaluation.txt");
 
 class EvalAll : public testing::Test {
  protected:

@@ -12,8 +12,9 @@
 #include "runtime/base/error.h"
 #include "tests/support/command_run.h"
 #include "tests/support/error_of.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
-#include "tools/eval_text_options.h"
+#include "tools/commands/options/eval_text_options.h"
 
 namespace lathe {
 namespace {
@@ -23,8 +24,8 @@ using nlohmann::json;
 using test::run_command;
 using testing::HasSubstr;
 
-const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
-const std::string kText = LATHE_SOURCE_DIR "/tests/data/demo-evaluation.txt";
+const std::string kModel = test::source_path("tests/data/tiny-llama-f16.gguf");
+const std::string kText = test::source_path("tests/data/demo-evaluation.txt");
 
 class Eval : public testing::Test {
  protected:

@@ -14,6 +14,7 @@
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/command_run.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
@@ -25,8 +26,8 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";  // 8 layers, tied
-const std::string kOther = LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf";
+const std::string kModel = test::source_path("tests/data/tiny-llama-f16.gguf");  // 8 layers, tied
+const std::string kOther = test::source_path("tests/data/tiny-olmo2-f16.gguf");
 
 using Output = test::CommandOutput;
 

@@ -14,8 +14,9 @@
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/command_run.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
-#include "tools/interrupt.h"
+#include "tools/cli/interrupt.h"
 
 namespace lathe {
 namespace {
@@ -24,9 +25,9 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
 
-const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
-const std::string kOther = LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf";
-const std::string kText = LATHE_SOURCE_DIR "/tests/data/demo-evaluation.txt";
+const std::string kModel = test::source_path("tests/data/tiny-llama-f16.gguf");
+const std::string kOther = test::source_path("tests/data/tiny-olmo2-f16.gguf");
+const std::string kText = test::source_path("tests/data/demo-evaluation.txt");
 
 using Output = test::CommandOutput;
 using test::run_command;

@@ -15,8 +15,9 @@
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/utf8.h"
 #include "tests/support/command_run.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
-#include "tools/engine_options.h"
+#include "tools/jobs/engine.h"
 
 namespace lathe {
 namespace {
@@ -24,7 +25,7 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kModel = LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf";
+const std::string kModel = test::source_path("tests/data/tiny-llama-f16.gguf");
 
 using Output = test::CommandOutput;
 
@@ -148,7 +149,7 @@ TEST(Run, CtrlCStopsAfterTheToken) {
 
 TEST(Run, TheOtherArchitectureRunsToo) {
   const Output out = run({"-p", "The old man said", "-n", "8", "--temp", "0"},
-                         LATHE_SOURCE_DIR "/tests/data/tiny-olmo2-f16.gguf");
+                         test::source_path("tests/data/tiny-olmo2-f16.gguf"));
   EXPECT_GT(out.text.size(), 25u);
 }
 

@@ -10,6 +10,7 @@
 
 #include "runtime/base/error.h"
 #include "tests/support/command_run.h"
+#include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace lathe {
@@ -21,7 +22,8 @@ using Ids = std::vector<int>;
 constexpr int kBos = 4091;  // "<|begin_of_text|>" of the packaged model
 
 std::string run_tokenize(std::vector<std::string> args) {
-  args.insert(args.begin(), {"tokenize", "-m", LATHE_SOURCE_DIR "/tests/data/tiny-llama-f16.gguf"});
+  args.insert(args.begin(),
+              {"tokenize", "-m", test::source_path("tests/data/tiny-llama-f16.gguf")});
   return test::run_command(add_tokenize, std::move(args)).text;
 }
 

@@ -1,0 +1,24 @@
+// Results on standard output: the one place that writes there.
+//
+// What could not be written is an Error (kFailed), so that a result that went nowhere (full disk, a
+// reader that is gone) never looks like success. Text waits in a buffer of stdio until
+// flush_output(); main() flushes once more at the end. SIGPIPE is ignored for that (main.cc).
+#pragma once
+
+#include <fmt/core.h>
+
+#include <string_view>
+#include <utility>
+
+namespace lathe {
+
+// Error (kFailed) with the system's reason.
+void put_text(std::string_view text);
+void flush_output();
+
+template <typename... T>
+void print(fmt::format_string<T...> format, T&&... args) {
+  put_text(fmt::format(format, std::forward<T>(args)...));
+}
+
+}  // namespace lathe

@@ -1,0 +1,26 @@
+// The list of sub-commands: one declaration and one line in the table each.
+#pragma once
+
+#include "tools/cli/command.h"
+
+namespace lathe {
+
+using AddCommand = void (*)(CLI::App& root, ToolContext& context);
+
+void add_bench(CLI::App& root, ToolContext& context);
+void add_cpu(CLI::App& root, ToolContext& context);
+void add_eval(CLI::App& root, ToolContext& context);
+void add_imatrix(CLI::App& root, ToolContext& context);
+void add_inspect(CLI::App& root, ToolContext& context);
+void add_plan(CLI::App& root, ToolContext& context);
+void add_quantize(CLI::App& root, ToolContext& context);
+void add_run(CLI::App& root, ToolContext& context);
+void add_stats(CLI::App& root, ToolContext& context);
+void add_tokenize(CLI::App& root, ToolContext& context);
+
+inline constexpr AddCommand kCommands[] = {
+    add_bench, add_cpu,      add_eval, add_imatrix, add_inspect,
+    add_plan,  add_quantize, add_run,  add_stats,   add_tokenize,
+};
+
+}  // namespace lathe

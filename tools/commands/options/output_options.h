@@ -1,0 +1,14 @@
+// --json, --csv, --md: at most one of them.
+#pragma once
+
+#include "tools/report/eval_output.h"
+
+namespace CLI {
+class App;
+}
+
+namespace lathe {
+
+void add_output_options(CLI::App& command, OutputForm& form);
+
+}  // namespace lathe

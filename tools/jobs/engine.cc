@@ -1,0 +1,56 @@
+#include "tools/jobs/engine.h"
+
+#include "kernels/tiers.h"
+#include "models/registry.h"
+#include "runtime/base/error.h"
+
+namespace lathe {
+namespace {
+
+Format cache_format(const std::string& name) {
+  Format format;
+  if (!format_from_name(name, &format)) {
+    throw usage_error("no KV cache type '" + name + "': f32, f16, bf16 and q8_0 are possible");
+  }
+  return format;
+}
+
+}  // namespace
+
+std::string supported_tiers() {
+  std::string names;
+  for (std::size_t i = 0; i < tier_count(); ++i) {
+    if (!tier(i).supported()) continue;
+    if (!names.empty()) names += ' ';
+    names += tier(i).name;
+  }
+  return names;
+}
+
+KernelTable kernels_of(const std::string& isa) {
+  KernelTable kernels;
+  if (!select_kernels(isa, &kernels)) {
+    throw usage_error("no instruction-set tier '" + isa +
+                      "' here; this CPU has: " + supported_tiers());
+  }
+  return kernels;
+}
+
+OpenModel::OpenModel(const EngineOptions& options, const std::string& isa)
+    : kernels(kernels_of(isa)),
+      pool(ThreadPoolOptions{.n_threads = options.n_threads}),
+      file(GgufFile::open(options.model)),
+      model(load_model(file)) {}
+
+SessionOptions session_options(const EngineOptions& options, std::size_t n_ctx,
+                               std::size_t max_logits) {
+  SessionOptions s;
+  s.n_ctx = n_ctx;
+  s.n_batch = options.tokens_per_pass();
+  s.max_logits = max_logits;
+  s.k_format = cache_format(options.k_type);
+  s.v_format = cache_format(options.v_type);
+  return s;
+}
+
+}  // namespace lathe

@@ -1,0 +1,55 @@
+#include "tools/jobs/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/disk_space.h"
+#include "runtime/forward/run_order.h"
+#include "runtime/machine/memory.h"
+
+namespace lathe {
+
+namespace {
+
+constexpr double kGiga = 1e9;
+
+void say_by_layer(const RunMemory& memory, std::uint64_t available, const RunOptions& options) {
+  const char* why = options.drop_weights ? "more than memory holds" : "as asked";
+  fmt::print(stderr,
+             "layer by layer ({}): {:.2f} GB of weights, {:.2f} GB of memory available, {:.2f} GB "
+             "for hidden states{}\n",
+             why, static_cast<double>(memory.weights) / kGiga,
+             static_cast<double>(available) / kGiga,
+             static_cast<double>(options.hidden_bytes) / kGiga,
+             options.spill_folder.empty() ? "" : " in " + options.spill_folder);
+}
+
+}  // namespace
+
+std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
+                                           const EngineOptions& engine, const OrderOptions& order,
+                                           const KernelTable& kernels, ThreadPool& pool,
+                                           std::size_t n_cells) {
+  std::size_t n_vocab = 0;
+  for (const RunModel& m : models) n_vocab = std::max(n_vocab, m.model.traits().n_vocab);
+  const SessionOptions session = session_options(engine, n_cells, 1);
+  RunOptions options;
+  options.n_cells = n_cells;
+  options.n_batch = std::min(n_cells, session.n_batch);
+  options.max_logits = logit_rows(n_vocab, options.n_batch);
+  options.k_format = session.k_format;
+  options.v_format = session.v_format;
+  options.spill_folder = order.spill_folder;
+  const RunMemory memory = run_memory(models, kernels, pool.size(), options);
+  const std::uint64_t available = memory_info().available;
+  const bool too_large = available > 0 && !fits_in_memory(memory, available);
+  if (order.layer_major == "on" || (order.layer_major == "auto" && too_large)) {
+    run_by_layer(memory, available, free_disk_space(options.spill_folder), options);
+    say_by_layer(memory, available, options);
+  }
+  return make_forward_runner(std::move(models), kernels, pool, options);
+}
+
+}  // namespace lathe

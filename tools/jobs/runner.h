@@ -1,0 +1,27 @@
+// What runs texts through models, layer by layer where memory asks for it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/forward/forward_runner.h"
+#include "tools/jobs/engine.h"
+
+namespace lathe {
+
+// In which order layers and texts are gone through (runtime/forward/forward_runner.h).
+struct OrderOptions {
+  std::string layer_major = "auto";  // "on", "off"
+  std::string spill_folder;
+};
+
+// What runs texts of up to n_cells tokens through the models, as memory allows; says on stderr when
+// that is layer by layer. Kernels, pool and models must outlive it.
+std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
+                                           const EngineOptions& engine, const OrderOptions& order,
+                                           const KernelTable& kernels, ThreadPool& pool,
+                                           std::size_t n_cells);
+
+}  // namespace lathe

@@ -1,0 +1,68 @@
+#include "tools/jobs/texts.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "runtime/base/digest.h"
+#include "runtime/base/error.h"
+#include "runtime/text/text_file.h"
+#include "runtime/text/tokenizer.h"
+#include "tools/jobs/text_input.h"
+
+namespace lathe {
+
+namespace {
+
+std::string hash_of(const std::string& text) {
+  return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+std::string read_texts(const std::vector<std::string>& paths, TextOrigin* origin) {
+  std::string all;
+  for (const std::string& path : paths) {
+    const std::string text = text_of_file(read_text_file(path), path);
+    if (origin != nullptr) {
+      origin->names.push_back(std::filesystem::path(path).filename().string());
+      origin->sha256.push_back(hash_of(text));
+    }
+    if (!all.empty() && !all.ends_with('\n')) all += '\n';
+    all += text;
+  }
+  if (origin != nullptr) origin->all_sha256 = hash_of(all);
+  return all;
+}
+
+}  // namespace
+
+std::size_t eval_context(const EngineOptions& options) noexcept {
+  return options.n_ctx == 0 ? kEvalContext : options.n_ctx;
+}
+
+TextChunks open_text(const GgufFile& file, const TextOptions& text, const EngineOptions& options,
+                     TextOrigin* origin) {
+  const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata(), file.path());
+  const bool has_bos =
+      tokenizer.add_bos() && tokenizer.bos() != kNoToken && !(text.compat && text.stride > 0);
+  const std::string content = read_texts(text.files, origin);
+  std::vector<Token> tokens = tokenizer.encode(content, {.parse_special = text.parse_special});
+  const std::size_t n_ctx = eval_context(options);
+  if (text.from_chunk > tokens.size() / n_ctx) {
+    throw usage_error(fmt::format("--from-chunk {}: the text has {} chunks of {} tokens",
+                                  text.from_chunk, tokens.size() / n_ctx, n_ctx));
+  }
+  const auto skipped = static_cast<std::ptrdiff_t>(text.from_chunk * n_ctx);
+  tokens.erase(tokens.begin(), tokens.begin() + skipped);
+  return {std::move(tokens), n_ctx, text.max_chunks,
+          has_bos ? std::optional(tokenizer.bos()) : std::nullopt, text.stride};
+}
+
+std::string text_names(const TextOptions& text) {
+  std::string names;
+  for (const std::string& file : text.files) names += (names.empty() ? "" : ", ") + file;
+  return names;
+}
+
+}  // namespace lathe

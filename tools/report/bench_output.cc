@@ -1,0 +1,163 @@
+#include "tools/report/bench_output.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/base/error.h"
+
+namespace lathe {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& value, int indent = -1) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+// A quoted text with its quotes doubled, as CSV (") and SQL (') have it.
+std::string quoted(const std::string& text, char quote) {
+  std::string out(1, quote);
+  for (const char c : text) {
+    out += c;
+    if (c == quote) out += quote;
+  }
+  return out + quote;
+}
+
+std::string csv_cell(const Json& value) {
+  if (value.is_null()) return "";
+  return value.is_string() ? quoted(value.get<std::string>(), '"') : dump(value);
+}
+
+std::string sql_cell(const Json& value) {
+  if (value.is_null()) return "NULL";
+  if (value.is_boolean()) return value.get<bool>() ? "1" : "0";
+  return value.is_string() ? quoted(value.get<std::string>(), '\'') : dump(value);
+}
+
+std::string sql_type(const Json& value) {
+  if (value.is_string()) return "TEXT";
+  return value.is_number_float() || value.is_null() ? "REAL" : "INTEGER";
+}
+
+// Applies `text_of` (key, value) to every field that is no array, joined by commas.
+template <class TextOf>
+std::string joined(const Json& row, TextOf text_of) {
+  std::string out;
+  for (const auto& [key, value] : row.items()) {
+    if (value.is_array()) continue;
+    if (!out.empty()) out += ", ";
+    out += text_of(key, value);
+  }
+  return out;
+}
+
+std::string csv_line(const Json& row, bool first) {
+  std::string out;
+  if (first) out = joined(row, [](const std::string& key, const Json&) { return key; }) + "\n";
+  return out + joined(row, [](const std::string&, const Json& v) { return csv_cell(v); }) + "\n";
+}
+
+std::string sql_line(const Json& row, bool first) {
+  const auto name = [](const std::string& key, const Json&) { return key; };
+  std::string out;
+  if (first) {
+    out = "CREATE TABLE IF NOT EXISTS test (" +
+          joined(row, [](const std::string& key,
+                         const Json& value) { return key + " " + sql_type(value); }) +
+          ");\n";
+  }
+  return out + "INSERT INTO test (" + joined(row, name) + ") VALUES (" +
+         joined(row, [](const std::string&, const Json& v) { return sql_cell(v); }) + ");\n";
+}
+
+std::string params_text(double n) {
+  return n < 1e9 ? fmt::format("{:.2f} M", n / 1e6) : fmt::format("{:.2f} B", n / 1e9);
+}
+
+std::string size_text(double bytes) {
+  return bytes < 0x1p30 ? fmt::format("{:.2f} MiB", bytes / 0x1p20)
+                        : fmt::format("{:.2f} GiB", bytes / 0x1p30);
+}
+
+constexpr const char* kMarkdownRow =
+    "| {:<28} | {:>10} | {:>8} | {:>7} | {:>14} | {:>18} | {:<26} |\n";
+
+std::string test_name(const Json& row) {
+  const auto n_prompt = row.at("n_prompt").get<std::size_t>();
+  const auto n_gen = row.at("n_gen").get<std::size_t>();
+  if (n_gen == 0) return fmt::format("pp{}", n_prompt);
+  return n_prompt == 0 ? fmt::format("tg{}", n_gen) : fmt::format("pp{}+tg{}", n_prompt, n_gen);
+}
+
+// "83 % of 34.6 GB/s", "41 % of int8 459 GMAC/s"; says so when the probe cannot be right.
+std::string share_text(const Json& row) {
+  const Json& share = row.at("limit_share");
+  if (share.is_null()) return "probe broken: no share";
+  std::string text = fmt::format("{:.0f} %", 100 * share.get<double>());
+  const Json& bandwidth = row.at("limit_gb_per_s");
+  const Json& peak = row.at("limit_gmac_per_s");
+  if (bandwidth.is_null() && !peak.is_null()) {
+    const std::string limit = row.at("limit").get<std::string>();
+    text +=
+        fmt::format(" of {} {:.0f} GMAC/s", limit.substr(0, limit.find(' ')), peak.get<double>());
+  } else if (peak.is_null() && !bandwidth.is_null()) {
+    text += fmt::format(" of {:.1f} GB/s", bandwidth.get<double>());
+  }
+  return text;
+}
+
+std::string markdown_line(const Json& row) {
+  return fmt::format(fmt::runtime(kMarkdownRow), row.at("model_type").get<std::string>(),
+                     size_text(row.at("model_size").get<double>()),
+                     params_text(row.at("model_n_params").get<double>()),
+                     row.at("n_threads").get<int>(), test_name(row),
+                     fmt::format("{:.2f} ± {:.2f}", row.at("avg_ts").get<double>(),
+                                 row.at("stddev_ts").get<double>()),
+                     share_text(row));
+}
+
+}  // namespace
+
+BenchFormat bench_format_from_name(std::string_view name) {
+  if (name == "md") return BenchFormat::kMarkdown;
+  if (name == "csv") return BenchFormat::kCsv;
+  if (name == "json") return BenchFormat::kJson;
+  if (name == "jsonl") return BenchFormat::kJsonl;
+  if (name == "sql") return BenchFormat::kSql;
+  throw usage_error("output format must be md, csv, json, jsonl or sql, not '" + std::string(name) +
+                    "'");
+}
+
+std::string bench_header(BenchFormat format) {
+  if (format == BenchFormat::kJson) return "[\n";
+  if (format != BenchFormat::kMarkdown) return "";
+  std::string out = fmt::format(fmt::runtime(kMarkdownRow), "model", "size", "params", "threads",
+                                "test", "t/s", "share of the limit");
+  return out +
+         "| ---------------------------- | ---------: | -------: | ------: | -------------: | "
+         "-----------------: | -------------------------- |\n";
+}
+
+std::string bench_line(BenchFormat format, const Json& row, bool first) {
+  switch (format) {
+    case BenchFormat::kMarkdown:
+      return markdown_line(row);
+    case BenchFormat::kCsv:
+      return csv_line(row, first);
+    case BenchFormat::kJson:
+      return (first ? "" : ",\n") + dump(row, 2);
+    case BenchFormat::kJsonl:
+      return dump(row) + "\n";
+    case BenchFormat::kSql:
+      return sql_line(row, first);
+  }
+  return "";
+}
+
+std::string bench_footer(BenchFormat format, bool any) {
+  return format == BenchFormat::kJson ? (any ? "\n]\n" : "]\n") : "";
+}
+
+}  // namespace lathe

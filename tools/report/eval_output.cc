@@ -10,64 +10,18 @@
 #include "runtime/gguf/size_summary.h"
 #include "runtime/identity/build_info.h"
 #include "runtime/identity/fingerprint.h"
+#include "tools/report/csv.h"
+#include "tools/report/document.h"
 #include "tools/report/text_table.h"
 
 namespace lathe {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Fields = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::size_t kHashDigits = 16;  // enough to tell files apart; JSON has all of them
 
-std::string cell(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_null()) return "";
-  return value.dump();
-}
-
-// Names of files; other arrays are too long for a cell.
-bool is_list_of_texts(const Json& value) {
-  return value.is_array() && !value.empty() &&
-         std::all_of(value.begin(), value.end(), [](const Json& v) { return v.is_string(); });
-}
-
-void flatten(const Json& object, const std::string& prefix, Fields& fields) {
-  for (const auto& [name, value] : object.items()) {
-    if (value.is_object()) {
-      flatten(value, prefix + name + ".", fields);
-    } else if (is_list_of_texts(value)) {
-      fields.emplace_back(
-          prefix + name, fmt::format("{}", fmt::join(value.get<std::vector<std::string>>(), "; ")));
-    } else if (!value.is_array()) {
-      fields.emplace_back(prefix + name, cell(value));
-    }
-  }
-}
-
-std::string quoted_for_csv(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + '"';
-}
-
-void print_csv(const std::vector<Fields>& rows) {
-  const auto line = [](const Fields& fields, auto part) {
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-      fmt::print("{}{}", i == 0 ? "" : ",", quoted_for_csv(part(fields[i])));
-    }
-    fmt::print("\n");
-  };
-  if (rows.empty()) return;
-  line(rows.front(), [](const auto& field) { return field.first; });
-  for (const Fields& row : rows) line(row, [](const auto& field) { return field.second; });
-}
-
-void print_markdown(const std::vector<Fields>& rows) {
+void print_markdown(const std::vector<CsvFields>& rows) {
   if (rows.empty()) return;
   if (rows.size() == 1) {
     TextTable table({"figure", "value"});
@@ -78,7 +32,7 @@ void print_markdown(const std::vector<Fields>& rows) {
   std::vector<std::string> header;
   for (const auto& field : rows.front()) header.push_back(field.first);
   TextTable table(header);
-  for (const Fields& row : rows) {
+  for (const CsvFields& row : rows) {
     std::vector<std::string> cells;
     for (const auto& field : row) cells.push_back(field.second);
     table.add_row(cells);
@@ -90,15 +44,18 @@ void print_markdown(const std::vector<Fields>& rows) {
 
 void print_result(const Json& result, const OutputForm& form) {
   if (form.json) {
-    // Names of files may hold any bytes: those that are no UTF-8 are replaced.
-    fmt::print("{}\n", result.dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}", json_text(result));
     return;
   }
-  std::vector<Fields> rows;
+  std::vector<CsvFields> rows;
   for (const Json& object : result.is_array() ? result : Json::array({result})) {
-    flatten(object, "", rows.emplace_back());
+    rows.push_back(csv_fields(object));
   }
-  form.csv ? print_csv(rows) : print_markdown(rows);
+  if (form.csv) {
+    fmt::print("{}", csv_table(rows));
+  } else {
+    print_markdown(rows);
+  }
 }
 
 void put(Json& out, const std::string& name, const Estimate& e) {

@@ -1,71 +1,110 @@
 // lathe: one binary, sub-commands. Parses the command line, runs the chosen command, turns errors
-// into exit codes.
+// into messages and exit codes.
+#include <fmt/core.h>
+#include <signal.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <exception>
+#include <new>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
-
-#include <fmt/core.h>
 
 #include "runtime/base/error.h"
 #include "runtime/identity/build_info.h"
 #include "tools/cli/command.h"
+#include "tools/cli/messages.h"
+#include "tools/cli/standard_output.h"
+#include "tools/cli/terminal.h"
 #include "tools/commands/commands.h"
 
 namespace lathe {
 namespace {
 
+constexpr int kFailed = 1, kUsage = 2, kBadInput = 3;
+
 int exit_code_of(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kFailed:
-      return 1;
+      return kFailed;
     case ErrorKind::kUsage:
-      return 2;
+      return kUsage;
     case ErrorKind::kBadInput:
-      return 3;
+      return kBadInput;
   }
-  return 1;
+  return kFailed;
 }
 
-int report(const char* what, int code) {
-  fmt::print(stderr, "lathe: {}\n", what);
+int report(std::string_view what, int code) noexcept {
+  try {
+    complain(what);
+  } catch (const std::exception&) {  // no memory for a message: the code says it
+  }
   return code;
 }
 
-int run(int argc, char** argv) {
-  CLI::App app{"lathe runs, measures and quantizes GGUF models on CPUs", "lathe"};
-  ToolContext context;
+// "eval ppl": the command that the line got to before it went wrong.
+std::string command_so_far(const CLI::App& app) {
+  std::string names = app.get_name();
+  for (const CLI::App* command : app.get_subcommands()) names += " " + command_so_far(*command);
+  return names;
+}
+
+int report_usage(const CLI::App& app, const CLI::ParseError& error) {
+  return report(fmt::format("{} (see {} --help)", error.what(), command_so_far(app)), kUsage);
+}
+
+void set_up(CLI::App& app, ToolContext& context) {
   if (const char* isa = std::getenv("LATHE_ISA")) context.isa = isa;
-  app.set_version_flag("--version", std::string("lathe ") + build_version());
+  app.set_version_flag("--version", fmt::format("lathe {} ({})", build_version(), build_commit()));
   app.add_option("--isa", context.isa, "Force an instruction-set tier (see `lathe cpu`)")
       ->type_name("TIER");
   app.require_subcommand(1);
   app.footer("Short names of two letters take one dash or two: -pg -ub -ctk -ctv.");
   app.fallthrough();
   for (const AddCommand add : kCommands) add(app, context);
+}
 
-  std::vector<std::string> args =
-      widen_short_options(std::vector<std::string>(argv + 1, argv + argc));
-  std::vector<std::string> reversed(args.rbegin(), args.rend());  // what CLI11 expects of a vector
+// What the command line asks for; the exit code.
+int run_command(CLI::App& app, const ToolContext& context, std::vector<std::string> args) {
+  args = widen_short_options(std::move(args));
   try {
-    app.parse(reversed);
-  } catch (const CLI::Success& done) {
-    return app.exit(done);
+    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 wants them reversed
+  } catch (const CLI::Success& help_or_version) {
+    std::ostringstream text, none;
+    app.exit(help_or_version, text, none);
+    put_text(text.str());
   } catch (const CLI::ParseError& error) {
-    app.exit(error);
-    return 2;
+    return report_usage(app, error);
+  }
+  return context.exit_code;
+}
+
+int run(std::vector<std::string> args) noexcept {
+  int code = 0;
+  try {
+    CLI::App app{"lathe runs, measures and quantizes GGUF models on CPUs", "lathe"};
+    ToolContext context;
+    set_up(app, context);
+    code = run_command(app, context, std::move(args));
+    flush_output();
   } catch (const Error& error) {
     return report(error.what(), exit_code_of(error.kind()));
   } catch (const std::bad_alloc&) {
-    return report("out of memory", 1);
+    return report("out of memory", kFailed);
   } catch (const std::exception& error) {
-    return report(error.what(), 1);
+    return report(error.what(), kFailed);
   }
-  return context.exit_code;
+  return code;
 }
 
 }  // namespace
 }  // namespace lathe
 
-int main(int argc, char** argv) { return lathe::run(argc, argv); }
+int main(int argc, char** argv) {
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error of the write
+  lathe::keep_standard_descriptors();
+  return lathe::run(std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -33,6 +33,13 @@ TEST(TextTable, MarkdownEscapesWhatWouldEndACell) {
   EXPECT_EQ(table.markdown(), "| file   |\n| ------ |\n| a\\|b c |\n");
 }
 
+TEST(TextTable, WideCharactersTakeTwoColumns) {
+  TextTable table({"name", "n"});
+  table.add_row({"\u65E5\u672C", "1"});
+  table.add_row({"abcd", "2"});
+  EXPECT_EQ(table.aligned(), "name  n\n\u65E5\u672C  1\nabcd  2\n");
+}
+
 TEST(TextTable, RowsFitTheHeader) {
   TextTable table({"a", "b"});
   table.add_row({"1"});

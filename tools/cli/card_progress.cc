@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "tools/cli/messages.h"
+
 namespace lathe {
 
 void CardProgress::expect(std::size_t n_tokens, double done) noexcept {
@@ -17,15 +19,16 @@ void CardProgress::begin(const std::string& measure, std::size_t n_tokens, doubl
 
 void CardProgress::update(double fraction, std::string_view step) {
   const double n = n_done_ + (fraction - done_before_) * n_now_;
-  progress_.update(n / n_left_, fmt::format("{} {:.0f} %{}{}", measure_, 100.0 * fraction,
-                                            step.empty() ? "" : ", ", step));
+  progress_.update(
+      n_left_ > 0 ? n / n_left_ : 1.0,
+      fmt::format("{} {:.0f} %{}{}", measure_, 100.0 * fraction, step.empty() ? "" : ", ", step));
 }
 
 void CardProgress::end(std::string_view amount) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start_;
   n_done_ += (1.0 - done_before_) * n_now_;
   progress_.clear();
-  fmt::print(stderr, "{}: {} in {:.1f} s\n", measure_, amount, took.count());
+  say(fmt::format("{}: {} in {:.1f} s", measure_, amount, took.count()));
 }
 
 }  // namespace lathe

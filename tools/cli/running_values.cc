@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
+
+#include "tools/cli/standard_output.h"
+#include "tools/cli/terminal.h"
 
 namespace lathe {
 namespace {
@@ -18,7 +20,8 @@ RunningValues::RunningValues(std::string label, std::size_t n_chunks, bool value
     : progress_(std::move(label)),
       n_chunks_(n_chunks),
       values_(values),
-      line_is_shared_(values && ::isatty(STDOUT_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0),
+      line_is_shared_(values && is_terminal(STDOUT_FILENO) && is_terminal(STDERR_FILENO)),
+      values_are_the_progress_(values && !line_is_shared_ && outputs_are_one()),
       start_(std::chrono::steady_clock::now()) {}
 
 double RunningValues::seconds() const {
@@ -35,6 +38,7 @@ void RunningValues::add(std::size_t done, double value) {
 }
 
 void RunningValues::update(double fraction, std::string_view step) {
+  if (values_are_the_progress_ && !last_.empty()) return;
   const auto n = static_cast<std::size_t>(fraction * static_cast<double>(n_chunks_));
   std::string what = step.empty()
                          ? fmt::format("chunk {} of {}", std::min(n + 1, n_chunks_), n_chunks_)
@@ -46,15 +50,15 @@ void RunningValues::update(double fraction, std::string_view step) {
 void RunningValues::print_pending() {
   if (pending_.empty()) return;
   progress_.clear();
-  fmt::print("{}", pending_);
-  std::fflush(stdout);
+  put_text(pending_);
+  flush_output();
   pending_.clear();
   line_open_ = true;
 }
 
 void RunningValues::end_line() {
-  if (line_open_) fmt::print("\n");
-  std::fflush(stdout);
+  if (line_open_) put_text("\n");
+  flush_output();
   line_open_ = false;
 }
 

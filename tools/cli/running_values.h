@@ -1,7 +1,7 @@
 // The output of a long measurement over chunks, as users of this field know it: values as they
-// come, "[1]5.1,[2]5.3,", on stdout; how far it is and how long it will take on stderr if that is a
-// terminal. Where both are one terminal, values are held back until they fill a line, and the last
-// one stands in the live line.
+// come, "[1]5.1,[2]5.3,", on stdout; how far it is and how long it will take on stderr. Where both
+// are one terminal, values are held back until they fill a line, and the last one stands in the
+// live line; where both are one file, the values alone say how far it is.
 #pragma once
 
 #include <chrono>
@@ -33,10 +33,11 @@ class RunningValues {
   Progress progress_;
   std::size_t n_chunks_;
   bool values_;
-  bool line_is_shared_;     // stdout and stderr are one terminal
-  std::string pending_;     // values that are not printed yet
-  std::string last_;        // value
-  bool line_open_ = false;  // values stand on a line that has not ended
+  bool line_is_shared_;           // stdout and stderr are one terminal
+  bool values_are_the_progress_;  // they are one file
+  std::string pending_;           // values that are not printed yet
+  std::string last_;              // value
+  bool line_open_ = false;        // values stand on a line that has not ended
   std::chrono::steady_clock::time_point start_;
 };
 

@@ -21,4 +21,8 @@ void print(fmt::format_string<T...> format, T&&... args) {
   put_text(fmt::format(format, std::forward<T>(args)...));
 }
 
+// For messages: results and messages go to one place, and the last line of results has not ended.
+// Flushes the results; the line counts as ended from now on. Never throws.
+bool end_shared_line() noexcept;
+
 }  // namespace lathe

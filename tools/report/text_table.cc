@@ -4,15 +4,10 @@
 #include <cstddef>
 #include <string_view>
 
+#include "runtime/text/display_width.h"
+
 namespace lathe {
 namespace {
-
-// Characters of UTF-8 text: bytes that do not continue one.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
-}
 
 bool looks_numeric(std::string_view cell) {
   if (cell.starts_with('-') || cell.starts_with('+')) cell.remove_prefix(1);
@@ -20,7 +15,7 @@ bool looks_numeric(std::string_view cell) {
 }
 
 std::string padded(const std::string& cell, std::size_t width, bool right) {
-  const std::string fill(width - std::min(width, width_of(cell)), ' ');
+  const std::string fill(width - std::min(width, display_width(cell)), ' ');
   return right ? fill + cell : cell + fill;
 }
 
@@ -49,9 +44,9 @@ void TextTable::add_row(std::vector<std::string> cells) {
 std::vector<TextTable::Column> TextTable::columns() const {
   std::vector<Column> columns;
   for (std::size_t c = 0; c < header_.size(); ++c) {
-    Column column = {width_of(header_[c]), !rows_.empty()};
+    Column column = {display_width(header_[c]), !rows_.empty()};
     for (const auto& row : rows_) {
-      column.width = std::max(column.width, width_of(row[c]));
+      column.width = std::max(column.width, display_width(row[c]));
       column.numeric = column.numeric && looks_numeric(row[c]);
     }
     columns.push_back(column);

@@ -19,7 +19,7 @@ class TextTable {
 
  private:
   struct Column {
-    std::size_t width;  // in characters, not bytes
+    std::size_t width;  // in columns of a terminal, not bytes
     bool numeric;
   };
   std::vector<Column> columns() const;

@@ -11,6 +11,7 @@
 #include "runtime/text/spm_model.h"
 #include "runtime/text/utf8.h"
 #include "runtime/text/vocabulary.h"
+#include "runtime/text/vocabulary_check.h"
 #include "runtime/text/vocabulary_spec.h"
 
 namespace lathe {
@@ -65,14 +66,10 @@ void Tokenizer::make_model(const VocabularySpec& spec, const std::string& where)
   }
   add_bos_ = spec.add_bos.value_or(add_bos_);
   add_eos_ = spec.add_eos.value_or(false);
+  warnings_ = vocabulary_warnings(spec, *vocabulary_, add_bos_, add_eos_);
 }
 
 void Tokenizer::make_bpe(const VocabularySpec& spec, const std::string& where) {
-  if (!spec.pre) {
-    warnings_.push_back(
-        "the file names no pre-tokenizer (tokenizer.ggml.pre); using 'default', "
-        "which may split words in another way than the model was trained on");
-  }
   const std::string name = spec.pre.value_or(std::string(kDefaultPreTokenizer));
   const PreTokenizer* pre = find_pre_tokenizer(name);
   if (pre == nullptr) {

@@ -69,7 +69,7 @@ Vocabulary::Vocabulary(const VocabularySpec& spec, const std::string& where) {
   add_types(spec, where);
   add_special_ids(spec);
   detect_special_texts();
-  collect_end_of_generation();
+  collect_end_of_generation(spec);
 }
 
 void Vocabulary::add_texts(const VocabularySpec& spec, const std::string& where) {
@@ -134,7 +134,8 @@ void Vocabulary::add_special_ids(const VocabularySpec& spec) {
     return contains(otherwise) ? otherwise : kNoToken;
   };
   special_.bos = id(spec.bos, is_spm ? 1 : 11);
-  special_.eos = id(spec.eos, is_spm ? 2 : 11);
+  const bool eos_is_listed = !spec.eos && !spec.more_eos.empty();
+  special_.eos = id(eos_is_listed ? spec.more_eos.front() : spec.eos, is_spm ? 2 : 11);
   special_.unknown = id(spec.unknown, is_spm ? 0 : kNoToken);
   special_.eot = id(spec.eot, kNoToken);
   special_.eom = id(spec.eom, kNoToken);
@@ -163,11 +164,14 @@ void Vocabulary::detect_special_texts() {
   detect(special_.fim_file, kFimFileTexts);
 }
 
-void Vocabulary::collect_end_of_generation() {
+void Vocabulary::collect_end_of_generation(const VocabularySpec& spec) {
   auto& ends = end_of_generation_;
   ends = {special_.eos,     special_.eot,      special_.eom,
           special_.fim_pad, special_.fim_repo, special_.fim_file};
   for (const std::string_view text : kEndOfGenerationTexts) ends.push_back(find(text));
+  for (const std::uint64_t id : spec.more_eos) {
+    if (id < size()) ends.push_back(static_cast<Token>(id));
+  }
   std::sort(ends.begin(), ends.end());
   ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
   if (ends.front() == kNoToken) ends.erase(ends.begin());

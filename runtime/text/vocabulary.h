@@ -45,7 +45,7 @@ class Vocabulary {
   void add_types(const VocabularySpec& spec, const std::string& where);
   void add_special_ids(const VocabularySpec& spec);
   void detect_special_texts();
-  void collect_end_of_generation();
+  void collect_end_of_generation(const VocabularySpec& spec);
 
   StringTable texts_;
   std::vector<float> scores_;  // empty: all zero

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/gguf/metadata.h"
+#include "runtime/text/vocabulary_check.h"
 
 namespace lathe {
 namespace {
@@ -52,10 +53,12 @@ VocabularySpec vocabulary_spec(const Metadata& metadata, const std::string& wher
   spec.fim_pad = id("fim_pad");
   spec.fim_repo = id("fim_rep");
   spec.fim_file = id("fim_sep");
+  spec.more_eos = metadata.uint_list("tokenizer.ggml.eos_token_ids").value_or(spec.more_eos);
 
   spec.add_bos = metadata.boolean("tokenizer.ggml.add_bos_token");
   spec.add_eos = metadata.boolean("tokenizer.ggml.add_eos_token");
   spec.add_space_prefix = metadata.boolean("tokenizer.ggml.add_space_prefix");
+  spec.ignored_keys = ignored_tokenizer_keys(metadata);
   return spec;
 }
 

@@ -27,8 +27,10 @@ struct VocabularySpec {
   // Ids as the file gives them: possibly outside the vocabulary.
   using Id = std::optional<std::uint64_t>;
   Id bos, eos, eot, eom, unknown, separator, padding, mask, fim_pad, fim_repo, fim_file;
+  std::vector<std::uint64_t> more_eos;  // tokens that end a text as `eos` does
 
   std::optional<bool> add_bos, add_eos, add_space_prefix;
+  std::vector<std::string> ignored_keys;  // what the file says and nothing is done about
 };
 
 // Reads the `tokenizer.ggml.*` keys. Error (kBadInput) when the model or the tokens are missing or

@@ -124,13 +124,6 @@ TEST(Flags, BpeAddsBosByPreTokenizer) {
   EXPECT_FALSE(v.make().add_bos());
 }
 
-TEST(Flags, AMissingPreTokenizerIsDefaultWithAWarning) {
-  SmallVocabulary v = test::small_bpe();
-  EXPECT_TRUE(v.make().warnings().empty());
-  v.spec.pre.reset();
-  EXPECT_EQ(v.make().warnings().size(), 1u);
-}
-
 TEST(Decode, TypesPrintAsTheyShould) {
   SmallVocabulary v = word_spm();
   const Token unused = v.add("unused", TokenType::kUnused);

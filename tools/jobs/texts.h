@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "quant/eval/text_chunks.h"
+#include "runtime/text/tokenizer.h"
 #include "tools/jobs/engine.h"
 
 namespace lathe {
@@ -24,7 +26,17 @@ struct TextOrigin {
   std::vector<std::string> names;   // of the files, without their folders
   std::vector<std::string> sha256;  // of the text that each holds
   std::string all_sha256;           // of the whole text
+  // What whoever asked should know: of the vocabulary, of each text, of the context. Each once.
+  std::vector<std::string> warnings;
 };
+
+// All that is to say of a text before a model reads it: its vocabulary's warnings, and
+// runtime/text/text_check.h's. `name` says whose text it is.
+std::vector<std::string> reading_warnings(const Tokenizer& tokenizer, std::string_view text,
+                                          const std::string& name, EncodeOptions options = {});
+
+// A context that is longer than the one the model was trained for; empty when it is not.
+std::vector<std::string> context_warnings(const Metadata& metadata, std::size_t n_ctx);
 
 // The context where none was asked for: what published figures are measured with.
 inline constexpr std::size_t kEvalContext = 512;

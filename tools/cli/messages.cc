@@ -56,6 +56,8 @@ void say(std::string_view text) { write_line("", text); }
 void warn(std::string_view text) { write_line("lathe: warning: ", text); }
 void complain(std::string_view text) { write_line("lathe: ", text); }
 
+Notes notes_on_screen() { return {.on_info = say, .on_warning = warn}; }
+
 void show_live_line(std::string_view text) {
   const std::size_t columns = terminal_columns();
   LiveLine& live = live_line();

@@ -7,6 +7,8 @@
 
 #include <string_view>
 
+#include "runtime/base/notes.h"
+
 namespace lathe {
 
 // "going on after 12 chunks of an earlier run": a line of information.
@@ -15,6 +17,9 @@ void say(std::string_view text);
 void warn(std::string_view text);
 // "lathe: ...": why a command ends without success, and what can be done.
 void complain(std::string_view text);
+
+// say() and warn() for what takes Notes.
+Notes notes_on_screen();
 
 // The line at the bottom of a terminal that changes while work goes on: at most one, cut to the
 // width of the terminal. For Progress; everybody else's output takes it away by itself.

@@ -15,6 +15,7 @@
 #include "quant/eval/divergence_report.h"
 #include "runtime/base/error.h"
 #include "tools/cli/interrupt.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/running_values.h"
 #include "tools/commands/eval_commands.h"
 #include "tools/commands/options/eval_text_options.h"
@@ -106,7 +107,7 @@ class KldRun {
     models.push_back({*open_.model, open_.file.files(), skipped_layers(options_, *open_.model),
                       "the candidate"});
     const auto runner = open_runner(std::move(models), options_.engine, options_.order,
-                                    open_.kernels, open_.pool, text_.n_ctx());
+                                    open_.kernels, open_.pool, text_.n_ctx(), notes_on_screen());
     const EvalContext context{*runner, open_.kernels, open_.pool};
     const ChunkProgress progress = [&](const ChunkRecords& so_far, double fraction,
                                        std::string_view step) {

@@ -17,6 +17,7 @@
 #include "runtime/base/error.h"
 #include "runtime/identity/build_info.h"
 #include "tools/cli/interrupt.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/running_values.h"
 #include "tools/commands/eval_commands.h"
 #include "tools/commands/options/eval_text_options.h"
@@ -83,7 +84,8 @@ class PplRun {
     create_files();
     const auto runner =
         open_runner({{*open_.model, open_.file.files(), skipped_layers(options_, *open_.model)}},
-                    options_.engine, options_.order, open_.kernels, open_.pool, text_.n_ctx());
+                    options_.engine, options_.order, open_.kernels, open_.pool, text_.n_ctx(),
+                    notes_on_screen());
     if (options_.form.text()) print_header("ppl", header_lines(options_, open_, text_, origin_));
     const PerplexityResult result = measure_perplexity(
         {*runner, open_.kernels, open_.pool}, text_,

@@ -14,6 +14,7 @@
 #include "runtime/identity/build_info.h"
 #include "runtime/text/tokenizer.h"
 #include "tools/cli/interrupt.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/progress.h"
 #include "tools/commands/eval_commands.h"
 #include "tools/commands/options/eval_text_options.h"
@@ -89,7 +90,7 @@ class TaskRun {
   void run() {
     const auto runner = open_runner(
         {{*open_.model, open_.file.files(), skipped_layers(options_.skip_layers, *open_.model)}},
-        options_.engine, options_.order, open_.kernels, open_.pool, n_ctx_);
+        options_.engine, options_.order, open_.kernels, open_.pool, n_ctx_, notes_on_screen());
     if (options_.selection.n_tasks > set_.tasks.size()) {
       fmt::print(stderr, "{} tasks are asked for, the files have {}\n", options_.selection.n_tasks,
                  set_.tasks.size());

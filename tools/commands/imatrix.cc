@@ -16,6 +16,7 @@
 #include "runtime/identity/fingerprint.h"
 #include "tools/cli/command.h"
 #include "tools/cli/interrupt.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/running_values.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/engine_options.h"
@@ -108,7 +109,7 @@ CollectOptions collect_options(const ImatrixOptions& options, const Run& run) {
 Imatrix collect(const ImatrixOptions& options, OpenModel& open, const TextChunks& text,
                 const Run& run) {
   const auto runner = open_runner({{*open.model, open.file.files()}}, options.engine, options.order,
-                                  open.kernels, open.pool, text.n_ctx());
+                                  open.kernels, open.pool, text.n_ctx(), notes_on_screen());
   RunningValues values("imatrix", text.n_chunks(), !options.no_ppl);
   Estimate last = perplexity_of(run.done.nll);
   std::size_t n_shown = run.done.n_chunks;

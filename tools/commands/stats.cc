@@ -16,6 +16,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 #include "tools/cli/interrupt.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/progress.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/engine_options.h"
@@ -54,7 +55,7 @@ void blocks(const StatsOptions& options, const ToolContext& context) {
   OpenModel open(options.engine, context.isa);
   const TextChunks text = open_text(open.file, options.text, options.engine);
   const auto runner = open_runner({{*open.model, open.file.files()}}, options.engine, options.order,
-                                  open.kernels, open.pool, text.n_ctx());
+                                  open.kernels, open.pool, text.n_ctx(), notes_on_screen());
   Progress progress("stats");
   const auto result = measure_block_influence({*runner, open.kernels, open.pool}, text,
                                               [&](double fraction, std::string_view step) {

@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/text/tokenizer.h"
 #include "tools/cli/interrupt.h"
+#include "tools/cli/messages.h"
 #include "tools/jobs/engine.h"
 
 namespace lathe {
@@ -119,7 +120,8 @@ void CardRun::for_each_part(const std::function<void(Part&)>& call) {
 std::unique_ptr<ForwardRunner> CardRun::runner(std::size_t n_cells) {
   std::vector<RunModel> models;
   for (const auto& m : models_) models.push_back({*m->model, m->file.files(), {}, m->file.path()});
-  return open_runner(std::move(models), options_.engine, options_.order, kernels_, pool_, n_cells);
+  return open_runner(std::move(models), options_.engine, options_.order, kernels_, pool_, n_cells,
+                     notes_on_screen());
 }
 
 ChunkProgress CardRun::keeping(Part& part) {

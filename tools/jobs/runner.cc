@@ -15,15 +15,15 @@ namespace {
 
 constexpr double kGiga = 1e9;
 
-void say_by_layer(const RunMemory& memory, std::uint64_t available, const RunOptions& options) {
+std::string by_layer_words(const RunMemory& memory, std::uint64_t available,
+                           const RunOptions& options) {
   const char* why = options.drop_weights ? "more than memory holds" : "as asked";
-  fmt::print(stderr,
-             "layer by layer ({}): {:.2f} GB of weights, {:.2f} GB of memory available, {:.2f} GB "
-             "for hidden states{}\n",
-             why, static_cast<double>(memory.weights) / kGiga,
-             static_cast<double>(available) / kGiga,
-             static_cast<double>(options.hidden_bytes) / kGiga,
-             options.spill_folder.empty() ? "" : " in " + options.spill_folder);
+  return fmt::format(
+      "layer by layer ({}): {:.2f} GB of weights, {:.2f} GB of memory available, {:.2f} GB "
+      "for hidden states{}",
+      why, static_cast<double>(memory.weights) / kGiga, static_cast<double>(available) / kGiga,
+      static_cast<double>(options.hidden_bytes) / kGiga,
+      options.spill_folder.empty() ? "" : " in " + options.spill_folder);
 }
 
 }  // namespace
@@ -31,7 +31,7 @@ void say_by_layer(const RunMemory& memory, std::uint64_t available, const RunOpt
 std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
                                            const EngineOptions& engine, const OrderOptions& order,
                                            const KernelTable& kernels, ThreadPool& pool,
-                                           std::size_t n_cells) {
+                                           std::size_t n_cells, const Notes& notes) {
   std::size_t n_vocab = 0;
   for (const RunModel& m : models) n_vocab = std::max(n_vocab, m.model.traits().n_vocab);
   const SessionOptions session = session_options(engine, n_cells, 1);
@@ -47,7 +47,9 @@ std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
   const bool too_large = available > 0 && !fits_in_memory(memory, available);
   if (order.layer_major == "on" || (order.layer_major == "auto" && too_large)) {
     run_by_layer(memory, available, free_disk_space(options.spill_folder), options);
-    say_by_layer(memory, available, options);
+    notes.say(by_layer_words(memory, available, options));
+  } else if (!order.spill_folder.empty()) {
+    notes.warn("--spill does nothing: the texts go one by one, hidden states are not kept");
   }
   return make_forward_runner(std::move(models), kernels, pool, options);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/notes.h"
 #include "runtime/forward/forward_runner.h"
 #include "tools/jobs/engine.h"
 
@@ -17,11 +18,11 @@ struct OrderOptions {
   std::string spill_folder;
 };
 
-// What runs texts of up to n_cells tokens through the models, as memory allows; says on stderr when
-// that is layer by layer. Kernels, pool and models must outlive it.
+// What runs texts of up to n_cells tokens through the models, as memory allows; notes say when that
+// is layer by layer. Kernels, pool and models must outlive it.
 std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
                                            const EngineOptions& engine, const OrderOptions& order,
                                            const KernelTable& kernels, ThreadPool& pool,
-                                           std::size_t n_cells);
+                                           std::size_t n_cells, const Notes& notes = {});
 
 }  // namespace lathe

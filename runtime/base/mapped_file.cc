@@ -49,6 +49,7 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   }
   if (!S_ISREG(info.st_mode)) throw bad_input(path, "not a regular file");
   if (info.st_size == 0) throw bad_input(path, "the file is empty");
+  stamp_ = file_stamp(info);
   size_ = static_cast<std::size_t>(info.st_size);
   void* p = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   if (p == MAP_FAILED) throw bad_input(path, std::string("cannot map: ") + std::strerror(errno));
@@ -57,11 +58,13 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
+      stamp_(other.stamp_),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
+  std::swap(stamp_, other.stamp_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;

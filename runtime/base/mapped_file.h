@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include "runtime/base/file_stamp.h"
+
 namespace lathe {
 
 class MappedFile {
@@ -21,6 +23,8 @@ class MappedFile {
 
   std::span<const std::uint8_t> bytes() const noexcept { return {data_, size_}; }
   const std::string& path() const noexcept { return path_; }
+  // Of the file that is mapped, when it was opened; its name may be another file's by now.
+  const FileStamp& stamp() const noexcept { return stamp_; }
 
   // Hints to the kernel; failures are ignored.
   void advise_will_need(std::size_t offset, std::size_t length) const noexcept;
@@ -31,6 +35,7 @@ class MappedFile {
 
  private:
   std::string path_;
+  FileStamp stamp_;
   const std::uint8_t* data_ = nullptr;
   std::size_t size_ = 0;
 };

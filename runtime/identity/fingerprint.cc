@@ -1,38 +1,156 @@
 #include "runtime/identity/fingerprint.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "runtime/base/digest.h"
+#include "runtime/machine/memory.h"
 
 namespace lathe {
 namespace {
 
-constexpr std::size_t kSampleBytes = 4096;
+// SHA-256 over fields of any content: each text goes in with its length.
+class FieldDigest {
+ public:
+  explicit FieldDigest(std::string_view title) { text(title); }
+  void number(std::uint64_t v) {
+    std::uint8_t bytes[8];
+    for (int i = 0; i < 8; ++i) bytes[i] = static_cast<std::uint8_t>(v >> (8 * i));
+    digest_.update(bytes);
+  }
+  void text(std::string_view v) {
+    bytes({reinterpret_cast<const std::uint8_t*>(v.data()), v.size()});
+  }
+  void bytes(std::span<const std::uint8_t> v) {
+    number(v.size());
+    digest_.update(v);
+  }
+  std::string hex() { return digest_.hex(); }
+
+ private:
+  Sha256 digest_;
+};
+
+void add_value(const Value& value, FieldDigest& digest) {
+  digest.number(static_cast<std::uint64_t>(value.type()));
+  digest.number(static_cast<std::uint64_t>(value.element_type()));
+  digest.number(value.size());
+  if (const auto text = value.as_text()) return digest.text(*text);
+  if (const StringList* texts = value.as_strings()) {
+    for (const std::string_view text : *texts) digest.text(text);
+    return;
+  }
+  const auto raw = value.raw_bytes();
+  digest.bytes({reinterpret_cast<const std::uint8_t*>(raw.data()), raw.size()});
+}
+
+// Says how the file is laid out, not what the model is.
+bool is_layout_key(std::string_view key) {
+  return key.starts_with("split.") || key == "general.alignment";
+}
+
+std::string weights_digest(const GgufFile& file, const ModelIdentity& identity) {
+  FieldDigest digest("lathe weights 1");
+  for (const auto& [name, hash] : identity.tensors) {
+    const TensorInfo& info = file.require(name);
+    digest.text(name);
+    digest.text(format_name(info.format));
+    for (const std::uint64_t dim : info.dims) digest.number(dim);
+    digest.text(hash);
+  }
+  return digest.hex();
+}
+
+// The hashes of a model's tensors, from the cache as far as that has them.
+class TensorHasher {
+ public:
+  TensorHasher(const GgufFile& file, const IdentityOptions& options)
+      : file_(file), options_(options), cache_(options.cache_folder, options.min_age) {
+    for (const MappedFile& f : file.files()) known_.push_back(cache_.load(f));
+  }
+
+  std::vector<std::string> run() {
+    std::vector<std::string> out;
+    for (const TensorInfo& info : file_.tensors()) out.push_back(known(info));
+    std::vector<bool> wanted;
+    for (const std::string& hash : out) wanted.push_back(hash.empty());
+    if (std::find(wanted.begin(), wanted.end(), true) == wanted.end()) return out;
+    std::vector<bool> sound;
+    for (const MappedFile& f : file_.files()) sound.push_back(cache_.is_sound(f));
+    const std::vector<std::string> computed = compute(wanted);
+    for (std::size_t t = 0; t < out.size(); ++t) {
+      if (wanted[t]) out[t] = computed[t];
+    }
+    store(out, sound);
+    return out;
+  }
+
+ private:
+  std::string known(const TensorInfo& info) const {
+    if (known_.empty()) return {};
+    const PlacedHashes& hashes = known_[info.file_index];
+    const auto found = hashes.find({info.offset, info.n_bytes});
+    return found == hashes.end() ? std::string{} : found->second;
+  }
+
+  std::vector<std::string> compute(const std::vector<bool>& wanted) const {
+    std::optional<ThreadPool> own;
+    if (options_.pool == nullptr) own.emplace(ThreadPoolOptions{.pin = false});
+    ThreadPool& pool = own ? *own : *options_.pool;
+    const std::uint64_t available = memory_info().available;
+    const bool drop = available > 0 && file_.total_file_bytes() > available / 10 * 9;
+    return hash_tensors(file_, wanted, drop, pool, options_.progress);
+  }
+
+  void store(const std::vector<std::string>& all, const std::vector<bool>& sound) const {
+    for (std::size_t f = 0; f < file_.files().size(); ++f) {
+      if (!sound[f]) continue;
+      PlacedHashes hashes;
+      for (std::size_t t = 0; t < all.size(); ++t) {
+        const TensorInfo& info = file_.tensors()[t];
+        if (info.file_index == f) hashes[{info.offset, info.n_bytes}] = all[t];
+      }
+      cache_.store(file_.files()[f], hashes);
+    }
+  }
+
+  const GgufFile& file_;
+  const IdentityOptions& options_;
+  HashCache cache_;
+  std::vector<PlacedHashes> known_;  // by file
+};
 
 }  // namespace
 
-std::string model_fingerprint(const GgufFile& file) {
-  Sha256 hash;
-  for (const TensorInfo& info : file.tensors()) {
-    const std::string line = fmt::format("{} {} {} {} {} {}\n", info.name, format_name(info.format),
-                                         info.dims[0], info.dims[1], info.dims[2], info.dims[3]);
-    hash.update({reinterpret_cast<const std::uint8_t*>(line.data()), line.size()});
-    const auto data = file.data(info);
-    hash.update(data.first(std::min(data.size(), kSampleBytes)));
+std::string metadata_fingerprint(const Metadata& metadata) {
+  std::map<std::string_view, const Value*> values;
+  for (const MetadataEntry& entry : metadata) {
+    if (!is_layout_key(entry.key)) values.emplace(entry.key, &entry.value);
   }
-  return hash.hex();
+  FieldDigest digest("lathe metadata 1");
+  for (const auto& [key, value] : values) {
+    digest.text(key);
+    add_value(*value, digest);
+  }
+  return digest.hex();
 }
 
-std::string metadata_fingerprint(const GgufFile& file) {
-  if (file.files().empty()) return {};
-  const auto bytes = file.files().front().bytes();
-  std::uint64_t end = bytes.size();
-  for (const TensorInfo& info : file.tensors()) {
-    if (info.file_index == 0) end = std::min(end, info.offset);
+ModelIdentity model_identity(const GgufFile& file, const IdentityOptions& options) {
+  const std::vector<std::string> hashes = TensorHasher(file, options).run();
+  ModelIdentity out;
+  for (std::size_t t = 0; t < hashes.size(); ++t) {
+    out.tensors.emplace(file.tensors()[t].name, hashes[t]);
   }
-  return sha256_hex(bytes.first(static_cast<std::size_t>(end)));
+  out.weights = weights_digest(file, out);
+  out.metadata = metadata_fingerprint(file.metadata());
+  FieldDigest digest("lathe model 1");
+  digest.text(out.metadata);
+  digest.text(out.weights);
+  out.fingerprint = digest.hex();
+  return out;
 }
+
+std::string model_fingerprint(const GgufFile& file) { return model_identity(file).fingerprint; }
 
 }  // namespace lathe

@@ -44,7 +44,6 @@ std::string path_for(const RunIdentity& identity) {
 
 void put_model(RunIdentity& identity, const std::string& name, const GgufFile& file) {
   identity.emplace_back(name, model_fingerprint(file));
-  identity.emplace_back("metadata of " + name, metadata_fingerprint(file));
 }
 
 // Threads, batches and the order of layers change nothing; the tier of kernels may, and so may
@@ -53,7 +52,7 @@ void put_engine(RunIdentity& identity, const EngineOptions& engine, const Kernel
   identity.emplace_back("--cache-type-k", engine.k_type);
   identity.emplace_back("--cache-type-v", engine.v_type);
   identity.emplace_back("instruction set", std::string(kernels.tier));
-  identity.emplace_back("lathe", fmt::format("{} ({})", build_version(), build_commit()));
+  identity.emplace_back("lathe", build_words());
 }
 
 EvalCheckpoint::EvalCheckpoint(const ResumeOptions& options, RunIdentity identity,

@@ -1,7 +1,5 @@
 #include "tools/report/document.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "runtime/identity/build_info.h"
@@ -11,10 +9,8 @@ namespace lathe {
 using Json = nlohmann::ordered_json;
 
 Json build_json() {
-  return {{"version", build_version()}, {"commit", build_commit()}, {"build", build_number()}};
+  return {{"version", build_version()}, {"commit", build_commit()}, {"build", build_id()}};
 }
-
-std::string build_words() { return fmt::format("lathe {} ({})", build_version(), build_commit()); }
 
 Json result_document(std::string_view kind) {
   return {{"lathe", build_json()}, {"schema", kResultSchema}, {"kind", std::string(kind)}};

@@ -1,7 +1,7 @@
 // What every JSON result of lathe begins with, so that a program knows what it reads and a person
 // where it came from. docs/json.md lists the documents; tests compare it with what commands print.
 //
-//   {"lathe": {"version": "0.1.0", "commit": "1a2b3c4d5e6f", "build": "..."},
+//   {"lathe": {"version": "0.1.0", "commit": "1a2b3c4d5e6f", "build": "1f2e3d4c5b6a7988"},
 //    "schema": 1, "kind": "eval ppl", ...}
 #pragma once
 
@@ -19,8 +19,6 @@ nlohmann::ordered_json result_document(std::string_view kind);
 
 // {"version", "commit", "build"}: which lathe it was.
 nlohmann::ordered_json build_json();
-// "lathe 0.1.0 (1a2b3c4d5e6f)"
-std::string build_words();
 
 // The text of a document, two spaces a level, with a newline at the end; on one line with
 // `compact`. Names of files may hold any bytes: those that are no UTF-8 are replaced.

@@ -103,7 +103,29 @@ bool KvCache::place(Batch items, std::span<std::int32_t> cells, AttentionPlan* p
     n_touched_ = std::max(n_touched_, free + 1);
   }
   n_used_ += items.size();
+  *plan = plan_of(items);
+  return true;
+}
 
+bool KvCache::find(Batch items, std::span<std::int32_t> cells, AttentionPlan* plan) noexcept {
+  for (const BatchItem& item : items) {
+    if (item.sequences == 0) return false;
+  }
+  *plan = plan_of(items);
+  std::size_t i = 0;
+  for (const AttentionRun& run : plan->runs) {
+    for (std::int32_t n = 0; n < run.n_items; ++n, ++i) {
+      const std::int32_t n_visible = plan->n_visible[i];
+      if (n_visible == 0) return false;
+      cells[i] = plan->cells[static_cast<std::size_t>(run.first_cell + n_visible - 1)];
+      if (position(cells[i]) != items[i].pos) return false;
+    }
+  }
+  return true;
+}
+
+// Who sees what, of the cells as they are now.
+AttentionPlan KvCache::plan_of(Batch items) noexcept {
   runs_.clear();
   lists_.clear();
   visible_.clear();
@@ -120,8 +142,7 @@ bool KvCache::place(Batch items, std::span<std::int32_t> cells, AttentionPlan* p
         [this](std::int32_t pos, std::int32_t cell) { return pos < position(cell); });
     visible_.push_back(static_cast<std::int32_t>(last - first));
   }
-  *plan = {runs_, {list_.as<std::int32_t>().data(), n_list_}, visible_};
-  return true;
+  return {runs_, {list_.as<std::int32_t>().data(), n_list_}, visible_};
 }
 
 // Takes the mask's sequences off every cell at `pos` or later.

@@ -68,9 +68,12 @@ class KvCache {
   // this batch, that belong to all of the item's sequences, up to its own position. Positions must
   // rise along each sequence (Session checks). False, and nothing changed, when there is no room.
   // Never allocates for up to the n_items it was reserved for. The plan holds until the next
-  // place().
+  // place() or find().
   void reserve(std::size_t n_items);
   bool place(Batch items, std::span<std::int32_t> cells, AttentionPlan* plan) noexcept;
+  // The cells that the items were given by place(), and the same plan, for another part of the
+  // pass. False when the cache does not hold every one of them.
+  bool find(Batch items, std::span<std::int32_t> cells, AttentionPlan* plan) noexcept;
 
   void truncate(int seq, std::int32_t pos) noexcept;
   void share_prefix(int from, int to, std::int32_t pos) noexcept;
@@ -83,6 +86,7 @@ class KvCache {
   };
 
   const CellList& list_of(SequenceMask mask) noexcept;
+  AttentionPlan plan_of(Batch items) noexcept;
   void forget(SequenceMask mask, std::int32_t pos) noexcept;
   void recount(int seq) noexcept;
 

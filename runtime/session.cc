@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/batch_check.h"
+#include "runtime/overlay.h"
 
 namespace lathe {
 namespace {
@@ -29,6 +30,7 @@ struct Session::State {
     options.n_batch = std::min(options.n_batch, options.n_ctx);
     options.max_logits = std::min(options.max_logits, options.n_batch);
     weights = options.weights != nullptr ? options.weights : &model.weights();
+    check_overlay(model, *weights);
     const std::size_t n_embd = model.traits().n_embd;
     cache.reserve(options.n_batch);
     cells.resize(options.n_batch);
@@ -39,8 +41,9 @@ struct Session::State {
     scratch = Arena(model.scratch_bytes(kernels, pool.size(), options.n_batch, options.n_ctx));
   }
 
-  void check(Batch batch) const;
-  void run(Batch batch, const PassView& pass, MatmulPath path);
+  void check(Batch batch, LayerRange layers, MatrixView<const float> from) const;
+  bool place(Batch batch, LayerRange layers, PassView* pass);
+  void run(const PassView& pass, MatmulPath path, LayerRange layers, MatrixView<const float> from);
   void run_head(ExecContext& ctx, Batch batch, MatrixView<const float> rows) noexcept;
 
   const Model& model;
@@ -56,42 +59,63 @@ struct Session::State {
   AlignedBuffer hidden;       // [n_batch, n_embd]
   AlignedBuffer wanted;       // [max_logits, n_embd]
   AlignedBuffer logits;       // [max_logits, n_vocab]
+  std::size_t n_hidden = 0;   // rows of the last decode
   std::size_t n_logits = 0;
   Arena scratch;
 };
 
-void Session::State::check(Batch batch) const {
+void Session::State::check(Batch batch, LayerRange layers, MatrixView<const float> from) const {
   if (batch.size() > options.n_batch) {
     throw usage_error("a batch of " + std::to_string(batch.size()) +
                       " tokens in a session made for " + std::to_string(options.n_batch));
   }
   const auto n_wanted = static_cast<std::size_t>(std::count_if(
       batch.begin(), batch.end(), [](const BatchItem& item) { return item.want_logits; }));
-  if (n_wanted > options.max_logits) {
+  const ModelTraits& traits = model.traits();
+  if (layers.end == static_cast<int>(traits.n_layer) && n_wanted > options.max_logits) {
     throw usage_error(std::to_string(n_wanted) + " rows of logits asked of a session made for " +
                       std::to_string(options.max_logits));
   }
-  check_batch(batch, model.traits().n_vocab, cache);
+  if (layers.first > 0 && (from.rows != batch.size() || from.cols != traits.n_embd)) {
+    throw usage_error("hidden states [" + std::to_string(from.rows) + ", " +
+                      std::to_string(from.cols) + "] for " + std::to_string(batch.size()) +
+                      " tokens of " + std::to_string(traits.n_embd));
+  }
 }
 
-void Session::State::run(Batch batch, const PassView& pass, MatmulPath path) {
+// Gives the items cells, their old ones when an earlier part of their pass ran here. False without
+// room for new ones.
+bool Session::State::place(Batch batch, LayerRange layers, PassView* pass) {
+  *pass = {batch, cells.data(), {}};
+  if (layers.first > 0 && cache.find(batch, cells, &pass->attention)) return true;
+  check_batch(batch, model.traits().n_vocab, cache);
+  return cache.place(batch, cells, &pass->attention);
+}
+
+void Session::State::run(const PassView& pass, MatmulPath path, LayerRange layers,
+                         MatrixView<const float> from) {
   ExecContext ctx{kernels, pool, scratch, *weights, path, observer};
-  const MatrixView<float> rows(hidden.as<float>().data(), batch.size(), model.traits().n_embd);
-  model.embed(ctx, batch, rows);
-  for (std::size_t i = 0; i < skipped.size(); ++i) {
-    const int layer = static_cast<int>(i);
+  const ModelTraits& traits = model.traits();
+  const MatrixView<float> rows(hidden.as<float>().data(), pass.items.size(), traits.n_embd);
+  if (layers.first == 0) {
+    model.embed(ctx, pass.items, rows);
+  } else if (from.data != rows.data) {
+    for (std::size_t i = 0; i < from.rows; ++i) {
+      std::copy_n(from.row(i), traits.n_embd, rows.row(i));
+    }
+  }
+  for (int layer = layers.first; layer < layers.end; ++layer) {
     if (observer != nullptr) observer->on_layer_input(layer, rows);
-    if (!skipped[i]) model.layer(ctx, layer, pass, cache, rows);
+    if (!skipped[static_cast<std::size_t>(layer)]) model.layer(ctx, layer, pass, cache, rows);
     if (observer != nullptr) observer->on_layer_output(layer, rows);
     if (layer_hook) layer_hook();
   }
-  run_head(ctx, batch, rows);
+  if (layers.end == static_cast<int>(traits.n_layer)) run_head(ctx, pass.items, rows);
 }
 
 void Session::State::run_head(ExecContext& ctx, Batch batch,
                               MatrixView<const float> rows) noexcept {
   const ModelTraits& traits = model.traits();
-  n_logits = 0;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (!batch[i].want_logits) continue;
     std::copy_n(rows.row(i), traits.n_embd, wanted.as<float>().data() + n_logits++ * traits.n_embd);
@@ -112,7 +136,10 @@ const SessionOptions& Session::options() const noexcept { return state_->options
 KvCache& Session::cache() noexcept { return state_->cache; }
 void Session::set_observer(Observer* observer) noexcept { state_->observer = observer; }
 void Session::set_layer_hook(std::function<void()> hook) { state_->layer_hook = std::move(hook); }
-void Session::set_weights(const WeightSet& weights) noexcept { state_->weights = &weights; }
+void Session::set_weights(const WeightSet& weights) {
+  check_overlay(state_->model, weights);
+  state_->weights = &weights;
+}
 
 void Session::set_skipped_layers(std::span<const int> layers) {
   std::vector<bool> skipped(state_->skipped.size(), false);
@@ -126,17 +153,23 @@ void Session::set_skipped_layers(std::span<const int> layers) {
   state_->skipped = std::move(skipped);
 }
 
-bool Session::decode(Batch batch, MatmulPath path) {
+bool Session::decode(Batch batch, MatmulPath path) { return decode_layers(batch, path, {}); }
+
+bool Session::decode_layers(Batch batch, MatmulPath path, LayerRange layers,
+                            MatrixView<const float> from) {
   State& s = *state_;
-  s.check(batch);
-  PassView pass{batch, s.cells.data(), {}};
-  if (!s.cache.place(batch, s.cells, &pass.attention)) return false;
-  if (batch.empty()) {
-    s.n_logits = 0;
-  } else {
-    s.run(batch, pass, path);
-  }
+  layers = checked_range(layers, s.model.traits().n_layer);
+  s.check(batch, layers, from);
+  PassView pass{};
+  if (!s.place(batch, layers, &pass)) return false;
+  s.n_hidden = batch.size();
+  s.n_logits = 0;
+  if (!batch.empty()) s.run(pass, path, layers, from);
   return true;
+}
+
+MatrixView<const float> Session::hidden() const noexcept {
+  return {state_->hidden.as<float>().data(), state_->n_hidden, state_->model.traits().n_embd};
 }
 
 MatrixView<const float> Session::logits() const noexcept {

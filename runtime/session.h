@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "runtime/layer_range.h"
 #include "runtime/model.h"
 
 namespace lathe {
@@ -40,12 +41,24 @@ class Session {
   // Called after each layer of a decode(), on its thread. It may throw: that ends the decode(), and
   // the session wants a clear() before the next.
   void set_layer_hook(std::function<void()> hook);
-  void set_weights(const WeightSet& weights) noexcept;
+  // An overlay (runtime/overlay.h), which must outlive its use. Error (kUsage) when it does not
+  // fit.
+  void set_weights(const WeightSet& weights);
   void set_skipped_layers(std::span<const int> layers);  // pruning trials
 
   // Runs the batch. False (and nothing changed) when the cache has no room for it.
   // Error (kUsage): token out of range, more items than n_batch, more rows than max_logits.
   bool decode(Batch batch, MatmulPath path);
+  // The part of a decode() that a range of layers is. A range that starts behind layer 0 takes up
+  // the hidden states `from` [n_items, n_embd], which an earlier part left in hidden(), here or in
+  // another session. Items that the cache holds, since an earlier part ran here, keep their cells;
+  // others get new ones. Parts one after the other give the bits of the whole. Running a part again
+  // replaces what it left in the cache; later layers and positions want the same then.
+  // Error (kUsage) also: a range outside of the model, `from` missing or of another shape.
+  bool decode_layers(Batch batch, MatmulPath path, LayerRange layers,
+                     MatrixView<const float> from = {});
+  // What the last decode()'s last layer left, [n_items, n_embd]; valid until the next.
+  MatrixView<const float> hidden() const noexcept;
   // Rows of the items that wanted logits, in the batch's order; valid until the next decode().
   MatrixView<const float> logits() const noexcept;
 

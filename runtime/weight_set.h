@@ -1,8 +1,8 @@
 // Role and layer to WeightView: what a model reads its weights through.
 //
 // Cheap to copy (it holds views only): an overlay that quantizes one tensor differently is a copy
-// with one view replaced, while the model itself never changes. The owner of the bytes (a GgufFile, a
-// buffer) must outlive it.
+// with one view replaced, while the model itself never changes. The owner of the bytes (a GgufFile,
+// a buffer) must outlive it.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,8 @@ namespace lathe {
 class WeightSet {
  public:
   explicit WeightSet(std::size_t n_layer) : views_((n_layer + 1) * kPerLayer) {}
+
+  std::size_t n_layer() const noexcept { return views_.size() / kPerLayer - 1; }
 
   // An empty view when the model has no such tensor.
   const WeightView& get(TensorRole role, int layer,

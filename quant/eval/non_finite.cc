@@ -76,7 +76,7 @@ std::size_t count_bad(const WeightView& view, const KernelTable& kernels, Thread
 
 // "; blk.3.ffn_up.weight holds 2 values that are not finite" for the weights of a layer (-1: of
 // the whole model).
-std::string bad_weights(const Model& model, int layer, const EvalContext& context) {
+std::string bad_weights(const RunModel& model, int layer, const EvalContext& context) {
   std::string out;
   for (std::size_t r = 0; r < kTensorRoleCount; ++r) {
     const auto role = static_cast<TensorRole>(r);
@@ -92,7 +92,7 @@ std::string bad_weights(const Model& model, int layer, const EvalContext& contex
   return out;
 }
 
-std::string in_words(const Tracer& tracer, const Model& model, const EvalContext& context) {
+std::string in_words(const Tracer& tracer, const RunModel& model, const EvalContext& context) {
   if (tracer.embedding()) {
     return "the token embeddings are not" + bad_weights(model, -1, context);
   }
@@ -138,7 +138,7 @@ std::string locate_non_finite(const EvalContext& context, std::size_t m, RunText
   make_forward_runner({model}, context.kernels, context.pool, options)
       ->run(texts,
             {.logits = {}, .done = {}, .progress = {}, .within_text = {}, .observers = observers});
-  return in_words(tracer, model.model, context);
+  return in_words(tracer, model, context);
 }
 
 }  // namespace lathe

@@ -7,6 +7,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/batch_check.h"
+#include "runtime/overlay.h"
 
 namespace lathe {
 namespace {
@@ -33,21 +34,31 @@ struct LayerByLayer::Engine {
         scratch(model.scratch_bytes(
             kernels, pool.size(), std::max(options.n_batch, options.max_logits), options.n_cells)),
         logits(options.max_logits * traits.n_vocab * sizeof(float)),
-        stream(model, of.files),
-        ctx{kernels, pool, scratch, model.weights(), MatmulPath::kPanel} {
+        stream(of.weights(), of.files),
+        ctx{kernels, pool, scratch, of.weights(), MatmulPath::kPanel} {
+    check_overlay(model, of.weights());
     cache.reserve(options.n_batch);
-    for (int i = 0; i < n_layer(); ++i) {
-      if (std::find(of.skipped_layers.begin(), of.skipped_layers.end(), i) ==
-          of.skipped_layers.end()) {
-        runs.push_back(i);
-      }
+  }
+
+  void set_range(LayerRange layers) {
+    layers = checked_range(layers, traits.n_layer);
+    to_head = layers.end == n_layer();
+    runs.clear();
+    for (int i = layers.first; i < layers.end; ++i) {
+      const std::vector<int>& skipped = of.skipped_layers;
+      if (std::find(skipped.begin(), skipped.end(), i) == skipped.end()) runs.push_back(i);
     }
   }
 
   int n_layer() const noexcept { return static_cast<int>(traits.n_layer); }
-  // What comes after the n-th layer that is run: another, or the head (n_layer).
-  int after(std::size_t n) const noexcept { return n + 1 < runs.size() ? runs[n + 1] : n_layer(); }
-  int first() const noexcept { return runs.empty() ? n_layer() : runs.front(); }
+  // Asks for the weights of the n-th layer that is run, or the head's after the last.
+  void read_ahead(std::size_t n) {
+    if (n < runs.size()) {
+      stream.read_ahead(runs[n]);
+    } else if (to_head) {
+      stream.read_ahead(n_layer());
+    }
+  }
   MatrixView<float> logit_rows(std::size_t n) noexcept {
     return {logits.as<float>().data(), n, traits.n_vocab};
   }
@@ -55,7 +66,8 @@ struct LayerByLayer::Engine {
   const RunModel& of;
   const Model& model;
   const ModelTraits& traits;
-  std::vector<int> runs;  // the layers that are not skipped
+  std::vector<int> runs;  // the layers of the part that are not skipped
+  bool to_head = true;    // the part goes on through the output head
   KvCache cache;          // of the layer that is being run
   std::vector<std::int32_t> cells;
   Arena scratch;
@@ -65,8 +77,8 @@ struct LayerByLayer::Engine {
 };
 
 struct LayerByLayer::Group {
-  Group(std::span<const RunText> all, std::size_t begin, std::size_t end)
-      : first(begin), n_all(all.size()), texts(all.subspan(begin, end - begin)) {
+  Group(std::span<const RunText> all, std::size_t begin, std::size_t end, std::size_t item)
+      : first(begin), n_all(all.size()), first_item(item), texts(all.subspan(begin, end - begin)) {
     for (const RunText text : texts) {
       item_of.push_back(item_of.back() + text.size());
       row_of.push_back(row_of.back() + count_wanted(text));
@@ -74,11 +86,15 @@ struct LayerByLayer::Group {
   }
   std::size_t n_items() const noexcept { return item_of.back(); }
   std::size_t n_rows() const noexcept { return row_of.back(); }
+  MatrixView<float> hidden_of(std::size_t text) const noexcept {
+    return hidden.slice(item_of[text], texts[text].size());
+  }
 
   std::size_t first, n_all;  // of the texts in the run
+  std::size_t first_item;    // of the items in the run
   std::span<const RunText> texts;
   std::vector<std::size_t> item_of{0}, row_of{0};    // where each text starts; and the ends
-  std::unique_ptr<HiddenStore> hidden;               // [n_items, n_embd] of the model at work
+  MatrixView<float> hidden;                          // [n_items, n_embd] of the model at work
   std::vector<std::unique_ptr<HiddenStore>> wanted;  // by model: [n_rows, n_embd], last layer's
 };
 
@@ -94,7 +110,7 @@ class LayerByLayer::Meter {
     }
     for (const auto& engine : runner.engines_) {
       for (const int layer : engine->runs) add(n_items, *engine, layer, total_);
-      add(n_rows, *engine, engine->n_layer(), total_);
+      if (engine->to_head) add(n_rows, *engine, engine->n_layer(), total_);
     }
   }
 
@@ -155,7 +171,9 @@ std::size_t LayerByLayer::group_end(std::span<const RunText> texts,
   return end;
 }
 
-void LayerByLayer::run(std::span<const RunText> texts, const RunCallbacks& callbacks) {
+void LayerByLayer::run_part(std::span<const RunText> texts, const RunPart& part,
+                            const RunCallbacks& callbacks) {
+  check_part(texts, part);
   for (const RunText text : texts) {
     if (text.size() <= options_.n_cells) continue;
     throw usage_error(fmt::format("a text of {} tokens is longer than the context of {}",
@@ -163,48 +181,72 @@ void LayerByLayer::run(std::span<const RunText> texts, const RunCallbacks& callb
   }
   for (std::size_t m = 0; m < engines_.size(); ++m) {
     engines_[m]->ctx.observer = callbacks.observer(m);
+    engines_[m]->set_range(part.layers);
   }
   Meter meter(texts, *this, callbacks);
-  for (std::size_t first = 0, end = 0; first < texts.size(); first = end) {
-    end = group_end(texts, first);
-    Group group(texts, first, end);
-    run_group(group, callbacks, meter);
+  // Where all hidden states are kept and no logits asked for, nothing is gained by groups.
+  const bool at_once = !part.to.empty() && !engines_.front()->to_head;
+  for (std::size_t first = 0, end = 0, item = 0; first < texts.size(); first = end) {
+    end = at_once ? texts.size() : group_end(texts, first);
+    Group group(texts, first, end, item);
+    run_group(group, part, callbacks, meter);
+    item += group.n_items();
     if (callbacks.done) callbacks.done(end);
     meter.report("");
   }
 }
 
-void LayerByLayer::run_group(Group& group, const RunCallbacks& callbacks, Meter& meter) {
-  for (const auto& engine : engines_) {
-    engine->stream.read_ahead(engine->first());
-    group.hidden = std::make_unique<HiddenStore>(group.n_items(), engine->traits.n_embd,
-                                                 options_.spill_folder);
-    run_layers(*engine, group, meter);
+void LayerByLayer::run_group(Group& group, const RunPart& part, const RunCallbacks& callbacks,
+                             Meter& meter) {
+  for (std::size_t m = 0; m < engines_.size(); ++m) {
+    Engine& engine = *engines_[m];
+    engine.read_ahead(0);
+    std::unique_ptr<HiddenStore> own;
+    if (part.to.empty()) {
+      own = std::make_unique<HiddenStore>(group.n_items(), engine.traits.n_embd,
+                                          options_.spill_folder);
+      group.hidden = own->rows(0, group.n_items());
+    } else {
+      group.hidden = part.to[m]->rows(group.first_item, group.n_items());
+    }
+    enter(engine, group, part.layers.first > 0 ? part.from[m] : nullptr);
+    run_layers(engine, group, meter);
+    if (engine.to_head) keep_wanted(engine, group);
   }
-  group.hidden.reset();
-  run_heads(group, callbacks, meter);
+  if (engines_.front()->to_head) run_heads(group, callbacks, meter);
+}
+
+// What enters the first layer: the embeddings, or what an earlier part left (`from` not null).
+void LayerByLayer::enter(Engine& engine, Group& group, const HiddenStore* from) {
+  for (std::size_t t = 0; t < group.texts.size(); ++t) {
+    engine.cache.clear();
+    check_batch(group.texts[t], engine.traits.n_vocab, engine.cache);
+    if (from == nullptr) engine.model.embed(engine.ctx, group.texts[t], group.hidden_of(t));
+  }
+  if (from == nullptr) return;
+  const MatrixView<const float> kept = from->rows(group.first_item, group.n_items());
+  if (kept.data != group.hidden.data) {
+    std::copy_n(kept.data, kept.rows * kept.cols, group.hidden.data);
+  }
 }
 
 void LayerByLayer::run_layers(Engine& engine, Group& group, Meter& meter) {
-  const std::size_t n_texts = group.texts.size();
-  for (std::size_t t = 0; t < n_texts; ++t) {
-    const RunText text = group.texts[t];
-    engine.cache.clear();
-    check_batch(text, engine.traits.n_vocab, engine.cache);
-    engine.model.embed(engine.ctx, text, group.hidden->rows(group.item_of[t], text.size()));
-  }
   for (std::size_t n = 0; n < engine.runs.size(); ++n) {
-    engine.stream.read_ahead(engine.after(n));
+    engine.read_ahead(n + 1);
     run_layer(engine, group, engine.runs[n], meter);
     if (options_.drop_weights) engine.stream.drop(engine.runs[n]);
   }
+}
+
+// The rows that want logits, for the head: the others are done with.
+void LayerByLayer::keep_wanted(Engine& engine, Group& group) {
   group.wanted.push_back(
       std::make_unique<HiddenStore>(group.n_rows(), engine.traits.n_embd, options_.spill_folder));
   std::size_t row = 0;
-  for (std::size_t t = 0; t < n_texts; ++t) {
+  for (std::size_t t = 0; t < group.texts.size(); ++t) {
     for (std::size_t i = 0; i < group.texts[t].size(); ++i) {
       if (!group.texts[t][i].want_logits) continue;
-      std::copy_n(group.hidden->rows(group.item_of[t] + i, 1).data, engine.traits.n_embd,
+      std::copy_n(group.hidden_of(t).row(i), engine.traits.n_embd,
                   group.wanted.back()->rows(row++, 1).data);
     }
   }
@@ -225,7 +267,7 @@ void LayerByLayer::run_text(Engine& engine, const Group& group, std::size_t t, i
   engine.cache.clear();
   for (std::size_t first = 0; first < text.size(); first += options_.n_batch) {
     const Batch batch = text.subspan(first, std::min(options_.n_batch, text.size() - first));
-    const MatrixView<float> rows = group.hidden->rows(group.item_of[t] + first, batch.size());
+    const MatrixView<float> rows = group.hidden_of(t).slice(first, batch.size());
     PassView pass{batch, engine.cells.data(), {}};
     if (!engine.cache.place(batch, engine.cells, &pass.attention)) {
       throw failed("the cache has no room for a text");

@@ -18,7 +18,8 @@ class LayerByLayer final : public ForwardRunner {
                const RunOptions& options);
   ~LayerByLayer() override;
 
-  void run(std::span<const RunText> texts, const RunCallbacks& callbacks) override;
+  void run_part(std::span<const RunText> texts, const RunPart& part,
+                const RunCallbacks& callbacks) override;
 
   // Texts of the run that go through the layers together, from `first` on: as many as
   // options().group_items and hidden_bytes allow, at least one.
@@ -29,8 +30,10 @@ class LayerByLayer final : public ForwardRunner {
   struct Group;   // the texts that are on their way
   class Meter;    // share of the work that is done
 
-  void run_group(Group& group, const RunCallbacks& callbacks, Meter& meter);
+  void run_group(Group& group, const RunPart& part, const RunCallbacks& callbacks, Meter& meter);
+  void enter(Engine& engine, Group& group, const HiddenStore* from);
   void run_layers(Engine& engine, Group& group, Meter& meter);
+  void keep_wanted(Engine& engine, Group& group);
   void run_layer(Engine& engine, Group& group, int layer, Meter& meter);
   void run_text(Engine& engine, const Group& group, std::size_t text, int layer);
   void run_heads(Group& group, const RunCallbacks& callbacks, Meter& meter);

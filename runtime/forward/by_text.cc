@@ -1,5 +1,6 @@
 #include "runtime/forward/by_text.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -43,7 +44,8 @@ TextByText::TextByText(std::vector<RunModel> models, const KernelTable& kernels,
                                                                  .n_batch = options.n_batch,
                                                                  .max_logits = options.max_logits,
                                                                  .k_format = options.k_format,
-                                                                 .v_format = options.v_format}));
+                                                                 .v_format = options.v_format,
+                                                                 .weights = m.overlay}));
     sessions_.back()->set_skipped_layers(m.skipped_layers);
   }
   options_.n_batch = sessions_.front()->options().n_batch;
@@ -51,12 +53,17 @@ TextByText::TextByText(std::vector<RunModel> models, const KernelTable& kernels,
   logits_.resize(models_.size());
 }
 
-void TextByText::run(std::span<const RunText> texts, const RunCallbacks& callbacks) {
+void TextByText::run_part(std::span<const RunText> texts, const RunPart& part,
+                          const RunCallbacks& callbacks) {
+  check_part(texts, part);
   std::size_t n_items = 0, n_done = 0;
   for (const RunText text : texts) n_items += text.size();
   // Layers count alike, whatever model they are of.
   double n_steps = 0.0;
-  for (const RunModel& m : models_) n_steps += static_cast<double>(m.model.traits().n_layer);
+  for (const RunModel& m : models_) {
+    const LayerRange layers = checked_range(part.layers, m.model.traits().n_layer);
+    n_steps += layers.end - layers.first;
+  }
   double in_text = 0.0;  // items of the text, by share of the steps that they are through
   std::function<void()> layer_hook;
   if (callbacks.within_text) {
@@ -69,7 +76,7 @@ void TextByText::run(std::span<const RunText> texts, const RunCallbacks& callbac
   const Watching watching(sessions_, callbacks, layer_hook);
   for (std::size_t t = 0; t < texts.size(); ++t) {
     in_text = 0.0;
-    run_text(t, texts[t], callbacks);
+    run_text(t, texts[t], n_done, part, callbacks);
     n_done += texts[t].size();
     if (callbacks.done) callbacks.done(t + 1);
     if (!callbacks.progress) continue;
@@ -79,14 +86,16 @@ void TextByText::run(std::span<const RunText> texts, const RunCallbacks& callbac
 }
 
 // Cuts a text where the batch is full or its logits are. What is computed does not depend on that.
-void TextByText::run_text(std::size_t index, RunText text, const RunCallbacks& callbacks) {
+void TextByText::run_text(std::size_t index, RunText text, std::size_t first_item,
+                          const RunPart& part, const RunCallbacks& callbacks) {
+  const bool with_logits = to_head(part);
   for (std::size_t m = 0; m < models_.size(); ++m) {
     sessions_[m]->clear();
     if (callbacks.observer(m) != nullptr) callbacks.observer(m)->on_text(index);
   }
   std::size_t first = 0, n_rows = 0, first_row = 0;
   const auto flush = [&](std::size_t end) {
-    run_batch(text.subspan(first, end - first));
+    run_batch(text.subspan(first, end - first), first_item + first, part);
     if (n_rows > 0 && callbacks.logits) callbacks.logits(index, first_row, logits_);
     first = end;
     first_row += n_rows;
@@ -94,20 +103,33 @@ void TextByText::run_text(std::size_t index, RunText text, const RunCallbacks& c
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool full = i - first == options_.n_batch;
-    if (full || (text[i].want_logits && n_rows == options_.max_logits)) flush(i);
-    n_rows += text[i].want_logits;
+    const bool wanted = with_logits && text[i].want_logits;
+    if (full || (wanted && n_rows == options_.max_logits)) flush(i);
+    n_rows += wanted;
   }
   if (first < text.size()) flush(text.size());
 }
 
-void TextByText::run_batch(Batch batch) {
+bool TextByText::to_head(const RunPart& part) const {
+  const std::size_t n_layer = models_.front().model.traits().n_layer;
+  return checked_range(part.layers, n_layer).end == static_cast<int>(n_layer);
+}
+
+// first_item: the batch's place among the items of all texts.
+void TextByText::run_batch(Batch batch, std::size_t first_item, const RunPart& part) {
   n_in_batch_ = batch.size();
   for (std::size_t m = 0; m < models_.size(); ++m) {
-    if (!sessions_[m]->decode(batch, MatmulPath::kPanel)) {
+    MatrixView<const float> from;
+    if (part.layers.first > 0) from = part.from[m]->rows(first_item, batch.size());
+    if (!sessions_[m]->decode_layers(batch, MatmulPath::kPanel, part.layers, from)) {
       throw usage_error("a text is longer than the context of " + std::to_string(options_.n_cells) +
                         " tokens");
     }
     logits_[m] = sessions_[m]->logits();
+    if (part.to.empty()) continue;
+    const MatrixView<const float> hidden = sessions_[m]->hidden();
+    std::copy_n(hidden.data, hidden.rows * hidden.cols,
+                part.to[m]->rows(first_item, hidden.rows).data);
   }
 }
 

@@ -14,11 +14,14 @@ class TextByText final : public ForwardRunner {
   TextByText(std::vector<RunModel> models, const KernelTable& kernels, ThreadPool& pool,
              const RunOptions& options);
 
-  void run(std::span<const RunText> texts, const RunCallbacks& callbacks) override;
+  void run_part(std::span<const RunText> texts, const RunPart& part,
+                const RunCallbacks& callbacks) override;
 
  private:
-  void run_text(std::size_t index, RunText text, const RunCallbacks& callbacks);
-  void run_batch(Batch batch);
+  void run_text(std::size_t index, RunText text, std::size_t first_item, const RunPart& part,
+                const RunCallbacks& callbacks);
+  void run_batch(Batch batch, std::size_t first_item, const RunPart& part);
+  bool to_head(const RunPart& part) const;
 
   std::vector<std::unique_ptr<Session>> sessions_;  // one per model
   std::vector<MatrixView<const float>> logits_;

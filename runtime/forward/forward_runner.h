@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "runtime/base/mapped_file.h"
+#include "runtime/forward/hidden_store.h"
+#include "runtime/layer_range.h"
 #include "runtime/model.h"
 
 namespace lathe {
@@ -30,6 +32,21 @@ struct RunModel {
   std::span<const MappedFile> files{};  // that hold its weights: read ahead and dropped
   std::vector<int> skipped_layers{};    // pruning trials
   std::string name{};                   // for messages
+  // An overlay (runtime/overlay.h), which must outlive the runner; null: the model's own.
+  const WeightSet* overlay = nullptr;
+
+  const WeightSet& weights() const noexcept {
+    return overlay != nullptr ? *overlay : model.weights();
+  }
+};
+
+// Some of the layers, from and to hidden states that the caller keeps: one store per model, of a
+// row for each item of all texts, text after text; or none at all. Parts one after the other give
+// the bits of the whole. A store may be in both lists; a part that is run again wants two.
+struct RunPart {
+  LayerRange layers{};
+  std::span<const HiddenStore* const> from{};  // what enters layers.first; only where that is not 0
+  std::span<HiddenStore* const> to{};          // receives what leaves the last of the layers
 };
 
 struct RunCallbacks {
@@ -80,7 +97,13 @@ class ForwardRunner {
 
   // Error (kUsage): a text of more than n_cells items, a token outside of the vocabulary.
   // Error (kFailed) when the progress says stop.
-  virtual void run(std::span<const RunText> texts, const RunCallbacks& callbacks) = 0;
+  void run(std::span<const RunText> texts, const RunCallbacks& callbacks) {
+    run_part(texts, {}, callbacks);
+  }
+  // Error (kUsage) also: layers that a model does not have, a last layer that is the end of some
+  // models only, stores of another shape or number.
+  virtual void run_part(std::span<const RunText> texts, const RunPart& part,
+                        const RunCallbacks& callbacks) = 0;
 
   const RunOptions& options() const noexcept { return options_; }
   std::size_t n_cells() const noexcept { return options_.n_cells; }
@@ -90,12 +113,15 @@ class ForwardRunner {
   ForwardRunner(std::vector<RunModel> models, RunOptions options)
       : models_(std::move(models)), options_(std::move(options)) {}
 
+  void check_part(std::span<const RunText> texts, const RunPart& part) const;
+
   std::vector<RunModel> models_;
   RunOptions options_;
 };
 
 // The models, kernels and pool must outlive the runner.
-// Error (kUsage) when the options make no sense for a model; (kFailed) without room to spill.
+// Error (kUsage) when the options make no sense for a model, or an overlay does not fit; (kFailed)
+// without room to spill.
 std::unique_ptr<ForwardRunner> make_forward_runner(std::vector<RunModel> models,
                                                    const KernelTable& kernels, ThreadPool& pool,
                                                    const RunOptions& options);

@@ -1,4 +1,4 @@
-// The hidden states of a group of texts, [n_rows, n_embd] float32: in memory, or in a file without
+// The hidden states of some texts, [n_rows, n_embd] float32: in memory, or in a file without
 // a name that the system writes out as it sees fit.
 #pragma once
 
@@ -19,6 +19,7 @@ class HiddenStore {
   HiddenStore& operator=(const HiddenStore&) = delete;
 
   std::size_t n_rows() const noexcept { return n_rows_; }
+  std::size_t n_embd() const noexcept { return n_embd_; }
   MatrixView<float> rows(std::size_t first, std::size_t n) const noexcept {
     return {data_ + first * n_embd_, n, n_embd_};
   }

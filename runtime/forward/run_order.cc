@@ -22,7 +22,7 @@ RunMemory run_memory(std::span<const RunModel> models, const KernelTable& kernel
   RunMemory memory;
   for (const RunModel& m : models) {
     const ModelTraits& traits = m.model.traits();
-    const WeightStream stream(m.model, m.files);
+    const WeightStream stream(m.weights(), m.files);
     const int n_layer = static_cast<int>(traits.n_layer);
     for (int layer = 0; layer < n_layer; ++layer) {
       memory.layers = std::max<std::uint64_t>(memory.layers, 2 * stream.bytes(layer));

@@ -1,6 +1,7 @@
 #include "runtime/forward/weight_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace lathe {
 namespace {
@@ -10,21 +11,19 @@ constexpr std::size_t kPieceBytes = std::size_t{8} << 20;  // asked of the disk 
 
 }  // namespace
 
-WeightStream::WeightStream(const Model& model, std::span<const MappedFile> files)
-    : files_(files), layers_(model.traits().n_layer + 1) {
-  const WeightSet& weights = model.weights();
-  const int n_layer = static_cast<int>(model.traits().n_layer);
+WeightStream::WeightStream(const WeightSet& weights, std::span<const MappedFile> files)
+    : files_(files), layers_(weights.n_layer() + 1), bytes_(weights.n_layer() + 1, 0) {
+  const std::size_t n_layer = weights.n_layer();
   for (std::size_t r = 0; r < kTensorRoleCount; ++r) {
     const auto role = static_cast<TensorRole>(r);
     if (!role_is_per_layer(role)) continue;
-    for (int layer = 0; layer < n_layer; ++layer) {
-      std::vector<Range>& ranges = layers_[static_cast<std::size_t>(layer)];
-      add(weights.get(role, layer), ranges);
-      add(weights.get(role, layer, TensorPart::kBias), ranges);
+    for (std::size_t layer = 0; layer < n_layer; ++layer) {
+      add(weights.get(role, static_cast<int>(layer)), layer);
+      add(weights.get(role, static_cast<int>(layer), TensorPart::kBias), layer);
     }
   }
   const WeightView& output = weights.get(TensorRole::kOutput, -1);
-  add(output ? output : weights.get(TensorRole::kTokenEmbd, -1), layers_.back());
+  add(output ? output : weights.get(TensorRole::kTokenEmbd, -1), n_layer);
   for (std::vector<Range>& ranges : layers_) {
     std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
       return a.file != b.file ? a.file < b.file : a.offset < b.offset;
@@ -41,19 +40,15 @@ WeightStream::~WeightStream() {
   if (reader_.joinable()) reader_.join();
 }
 
-void WeightStream::add(const WeightView& view, std::vector<Range>& ranges) const {
+void WeightStream::add(const WeightView& view, std::size_t layer) {
   if (!view) return;
+  bytes_[layer] += view.bytes();
   for (const MappedFile& file : files_) {
     const std::span<const std::uint8_t> bytes = file.bytes();
     if (view.data < bytes.data() || view.data >= bytes.data() + bytes.size()) continue;
-    ranges.push_back({&file, static_cast<std::size_t>(view.data - bytes.data()), view.bytes()});
+    layers_[layer].push_back(
+        {&file, static_cast<std::size_t>(view.data - bytes.data()), view.bytes()});
   }
-}
-
-std::size_t WeightStream::bytes(int layer) const noexcept {
-  std::size_t sum = 0;
-  for (const Range& range : layers_[static_cast<std::size_t>(layer)]) sum += range.length;
-  return sum;
 }
 
 void WeightStream::drop(int layer) noexcept {

@@ -10,14 +10,15 @@
 #include <vector>
 
 #include "runtime/base/mapped_file.h"
-#include "runtime/model.h"
+#include "runtime/weight_set.h"
 
 namespace lathe {
 
 class WeightStream {
  public:
-  // Both outlive the stream. Weights that lie in none of the files (in memory) are left alone.
-  WeightStream(const Model& model, std::span<const MappedFile> files);
+  // Weights that lie in none of the files (in memory, an overlay's) are left alone; the files
+  // outlive the stream.
+  WeightStream(const WeightSet& weights, std::span<const MappedFile> files);
   ~WeightStream();
   WeightStream(const WeightStream&) = delete;
   WeightStream& operator=(const WeightStream&) = delete;
@@ -25,7 +26,8 @@ class WeightStream {
   // Layer n_layer stands for the output head.
   void read_ahead(int layer);
   void drop(int layer) noexcept;
-  std::size_t bytes(int layer) const noexcept;
+  // Of all weights, wherever they lie.
+  std::size_t bytes(int layer) const noexcept { return bytes_[static_cast<std::size_t>(layer)]; }
 
  private:
   struct Range {
@@ -33,12 +35,13 @@ class WeightStream {
     std::size_t offset, length;
   };
 
-  void add(const WeightView& view, std::vector<Range>& ranges) const;
+  void add(const WeightView& view, std::size_t layer);
   void read_requested();
   bool touch(const Range& range, int layer);
 
   std::span<const MappedFile> files_;
   std::vector<std::vector<Range>> layers_;  // [n_layer + 1]
+  std::vector<std::size_t> bytes_;          // [n_layer + 1]
 
   std::mutex mutex_;
   std::condition_variable wake_;

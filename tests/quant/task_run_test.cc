@@ -79,7 +79,8 @@ class ToyRunner : public ForwardRunner {
                       {.n_cells = n_cells}),
         rows_at_once_(rows_at_once) {}
 
-  void run(std::span<const RunText> texts, const RunCallbacks& callbacks) override {
+  void run_part(std::span<const RunText> texts, const RunPart&,
+                const RunCallbacks& callbacks) override {
     for (std::size_t t = 0; t < texts.size(); ++t) {
       EXPECT_LE(texts[t].size(), n_cells());
       n_items += texts[t].size();

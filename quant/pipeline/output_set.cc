@@ -5,7 +5,6 @@
 
 #include "quant/pipeline/provenance.h"
 #include "runtime/base/error.h"
-#include "runtime/gguf/gguf_file.h"
 #include "runtime/gguf/split_name.h"
 
 namespace lathe {
@@ -16,7 +15,11 @@ constexpr std::size_t kMaxShards = 65535;  // split.count is 16 bits
 // One list per source file, each in the order of that file.
 Shards like_source(const QuantizeJob& job) {
   const auto& tensors = job.plan.tensors;
-  Shards shards(std::max<std::size_t>(1, job.source.files().size()));
+  std::size_t n_files = 1;
+  for (const PlannedTensor& t : tensors) {
+    n_files = std::max<std::size_t>(n_files, t.source.file_index + 1);
+  }
+  Shards shards(n_files);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     shards[tensors[i].source.file_index].push_back(i);
   }

@@ -8,7 +8,6 @@
 #include "quant/codecs/codec.h"
 #include "quant/pipeline/quantize.h"
 #include "quant/plan/plan_summary.h"
-#include "runtime/gguf/gguf_file.h"
 
 namespace lathe {
 namespace {

@@ -8,8 +8,8 @@
 #include "quant/plan/prune_metadata.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/mapped_file.h"
-#include "runtime/gguf/gguf_file.h"
 #include "runtime/gguf/gguf_writer.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 namespace {
@@ -24,8 +24,8 @@ std::string file_name(const std::string& path) { return fs::path(path).filename(
 std::string hash_of(const std::vector<std::uint8_t>& bytes) { return sha256_hex(bytes); }
 
 // Names, shapes and formats of all tensors and all keys: not the weights.
-std::string header_hash(const GgufFile& file) {
-  return hash_of(gguf_header_bytes(file.metadata(), file.tensors()));
+std::string header_hash(const TensorSource& source) {
+  return hash_of(gguf_header_bytes(source.metadata(), source.tensors()));
 }
 
 void add_imatrix_keys(const Imatrix& imatrix, Metadata& out) {
@@ -110,10 +110,10 @@ Metadata quantized_metadata(const QuantizeJob& job) {
 std::string job_fingerprint(const QuantizeJob& job) {
   std::string text = fmt::format("encoder {}\nimatrix {}\nsource {}\n", kEncoderVersion,
                                  imatrix_hash(job.imatrix), header_hash(job.source));
-  for (const MappedFile& file : job.source.files()) {
+  for (const std::string& path : job.source.file_paths()) {
     std::error_code error;
-    const auto time = fs::last_write_time(file.path(), error).time_since_epoch().count();
-    text += fmt::format("file {} {}\n", file.bytes().size(), time);
+    const auto time = fs::last_write_time(path, error).time_since_epoch().count();
+    text += fmt::format("file {} {}\n", fs::file_size(path, error), time);
   }
   text += fmt::format("split {} {} {}\n", job.split.like_source, job.split.max_bytes,
                       job.split.max_tensors);

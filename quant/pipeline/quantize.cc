@@ -16,7 +16,7 @@
 #include "runtime/base/disk_space.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
-#include "runtime/gguf/gguf_file.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 namespace {
@@ -35,12 +35,10 @@ void refuse_same_file(const std::string& out_path, const std::string& in_path, c
 
 void check_paths(const QuantizeJob& job, const std::vector<std::string>& out_paths) {
   for (const std::string& out : out_paths) {
-    for (const MappedFile& file : job.source.files()) refuse_same_file(out, file.path(), "model");
+    for (const std::string& in : job.source.file_paths()) refuse_same_file(out, in, "model");
     if (job.imatrix != nullptr) refuse_same_file(out, job.imatrix->origin, "importance matrix");
     if (job.reuse == nullptr) continue;
-    for (const MappedFile& file : job.reuse->files()) {
-      refuse_same_file(out, file.path(), "older output");
-    }
+    for (const std::string& in : job.reuse->file_paths()) refuse_same_file(out, in, "older output");
   }
 }
 
@@ -132,16 +130,17 @@ class Pipeline {
       out.write(bytes);
     };
     if (tensor.copied()) {
-      copy(job_.source.data(tensor.source), tensor, write);
+      copy(job_.source, tensor.source, write);
       ++result_.n_copied;
-    } else if (const auto old = reusable_.find(tensor, encoder_)) {
-      copy(*old, tensor, write);
+    } else if (const TensorInfo* old = reusable_.find(tensor, encoder_)) {
+      copy(*job_.reuse, *old, write);
+      job_.reuse->done_with(*old);
       ++result_.n_reused;
     } else {
       encode(tensor, write);
       ++result_.n_encoded;
     }
-    drop_source(tensor.source);
+    job_.source.done_with(tensor.source);
     out.end_tensor();
     journal.add({tensor.name, digest.hex()});
     ++progress_.n_tensors_done;
@@ -161,13 +160,15 @@ class Pipeline {
   }
 
   template <class Write>
-  void copy(std::span<const std::uint8_t> bytes, const PlannedTensor& tensor, Write write) {
-    while (!bytes.empty()) {
-      const auto piece = bytes.first(std::min<std::size_t>(bytes.size(), kCopyBytes));
-      write(piece);
-      bytes = bytes.subspan(piece.size());
+  void copy(const TensorSource& from, const TensorInfo& tensor, Write write) {
+    const std::size_t stride = row_bytes(tensor.format, tensor.cols());
+    const std::uint64_t chunk_rows = std::max<std::uint64_t>(1, kCopyBytes / stride);
+    buffer_.resize(std::min(chunk_rows, tensor.rows()) * stride);
+    for (std::uint64_t row = 0; row < tensor.rows(); row += chunk_rows) {
+      const std::uint64_t n = std::min(chunk_rows, tensor.rows() - row);
+      write(from.rows(tensor, row, n, buffer_));
+      report(n * tensor.cols());
     }
-    report(tensor.source.n_elements());
   }
 
   template <class Write>
@@ -188,16 +189,11 @@ class Pipeline {
     }
   }
 
-  // Its pages are not needed again before the end.
-  void drop_source(const TensorInfo& source) const {
-    if (job_.source.files().empty()) return;
-    job_.source.files()[source.file_index].advise_dont_need(source.offset, source.n_bytes);
-  }
-
   const QuantizeJob& job_;
   const KernelTable& kernels_;
   ThreadPool& pool_;
-  std::vector<std::size_t> order_;  // tensors of the plan in writing order
+  std::vector<std::size_t> order_;    // tensors of the plan in writing order
+  std::vector<std::uint8_t> buffer_;  // rows that a source makes
   TensorEncoder encoder_;
   ReusableTensors reusable_;
   QuantizeProgress progress_;

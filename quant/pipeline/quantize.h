@@ -25,7 +25,7 @@
 
 namespace lathe {
 
-class GgufFile;
+class TensorSource;
 
 struct QuantizeProgress {
   std::size_t n_tensors_done = 0;
@@ -42,7 +42,7 @@ struct SplitRequest {
 };
 
 struct QuantizeJob {
-  const GgufFile& source;
+  const TensorSource& source;
   const Plan& plan;
   const Imatrix* imatrix = nullptr;
   std::string out_path;
@@ -50,10 +50,10 @@ struct QuantizeJob {
   // Called before the work, between chunks and at the end; false stops the job.
   std::function<bool(const QuantizeProgress&)> progress = {};
   SplitRequest split = {};
-  bool resume = false;              // go on with what a stopped run of the same job left
-  const GgufFile* reuse = nullptr;  // an older output: what would come out the same is copied
-  bool provenance = true;           // say in the file how it was made
-  std::string lathe_version = {};   // for the provenance
+  bool resume = false;                  // go on with what a stopped run of the same job left
+  const TensorSource* reuse = nullptr;  // an older output: what would come out the same is copied
+  bool provenance = true;               // say in the file how it was made
+  std::string lathe_version = {};       // for the provenance
 };
 
 struct TensorError {

@@ -6,7 +6,7 @@
 #include "quant/pipeline/provenance.h"
 #include "quant/pipeline/tensor_encoder.h"
 #include "runtime/base/error.h"
-#include "runtime/gguf/gguf_file.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 namespace {
@@ -37,31 +37,28 @@ ReusableTensors::ReusableTensors(const QuantizeJob& job) : job_(job) {
   }
 }
 
-std::optional<std::span<const std::uint8_t>> ReusableTensors::find(const PlannedTensor& tensor,
-                                                                   TensorEncoder& encoder) const {
-  if (!obstacle_.empty() || tensor.copied()) return std::nullopt;
+const TensorInfo* ReusableTensors::find(const PlannedTensor& tensor, TensorEncoder& encoder) const {
+  if (!obstacle_.empty() || tensor.copied()) return nullptr;
   const bool importance_matters = find_codec(tensor.format)->uses_importance;
-  if (importance_matters && !same_imatrix_) return std::nullopt;
+  if (importance_matters && !same_imatrix_) return nullptr;
   const auto old_name = name_after_pruning(tensor.source.name, pruned_);
   const TensorInfo* old = old_name ? job_.reuse->find(*old_name) : nullptr;
   if (old == nullptr || old->format != tensor.format || old->dims != tensor.source.dims) {
-    return std::nullopt;
+    return nullptr;
   }
-  const std::span<const std::uint8_t> data = job_.reuse->data(*old);
-  if (!sampled_rows_agree(tensor, data, encoder)) return std::nullopt;
-  return data;
+  return sampled_rows_agree(tensor, *old, encoder) ? old : nullptr;
 }
 
-bool ReusableTensors::sampled_rows_agree(const PlannedTensor& tensor,
-                                         std::span<const std::uint8_t> old_data,
+bool ReusableTensors::sampled_rows_agree(const PlannedTensor& tensor, const TensorInfo& old,
                                          TensorEncoder& encoder) const {
   const std::uint64_t rows = tensor.source.rows(), n = std::min(kSampledRows, rows);
-  const std::size_t stride = row_bytes(tensor.format, tensor.source.cols());
+  std::vector<std::uint8_t> buffer(row_bytes(tensor.format, tensor.source.cols()));
   for (std::uint64_t k = 0; k < n; ++k) {
     const std::uint64_t row = n == 1 ? 0 : k * (rows - 1) / (n - 1);
     const std::vector<float> importance = importance_for(job_, tensor, row / tensor.source.dims[1]);
     const auto now = encoder.encode(tensor, row, 1, importance);
-    if (std::memcmp(now.data(), old_data.data() + row * stride, stride) != 0) return false;
+    const auto before = job_.reuse->rows(old, row, 1, buffer);
+    if (std::memcmp(now.data(), before.data(), now.size()) != 0) return false;
   }
   return true;
 }

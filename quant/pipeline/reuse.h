@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -20,14 +18,13 @@ class ReusableTensors {
  public:
   explicit ReusableTensors(const QuantizeJob& job);
 
-  // The data of the tensor in the older file; nothing when it must be encoded.
-  std::optional<std::span<const std::uint8_t>> find(const PlannedTensor& tensor,
-                                                    TensorEncoder& encoder) const;
+  // The tensor of the older file; nullptr when it must be encoded.
+  const TensorInfo* find(const PlannedTensor& tensor, TensorEncoder& encoder) const;
   // Why nothing can be reused at all; empty when something may be.
   const std::string& obstacle() const noexcept { return obstacle_; }
 
  private:
-  bool sampled_rows_agree(const PlannedTensor& tensor, std::span<const std::uint8_t> old_data,
+  bool sampled_rows_agree(const PlannedTensor& tensor, const TensorInfo& old,
                           TensorEncoder& encoder) const;
 
   const QuantizeJob& job_;

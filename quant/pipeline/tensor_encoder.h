@@ -8,6 +8,7 @@
 
 #include "quant/codecs/codec.h"
 #include "quant/pipeline/quantize.h"
+#include "runtime/decode_rows.h"
 
 namespace lathe {
 
@@ -19,7 +20,7 @@ std::vector<float> importance_for(const QuantizeJob& job, const PlannedTensor& t
 class TensorEncoder {
  public:
   TensorEncoder(const QuantizeJob& job, const KernelTable& kernels, ThreadPool& pool) noexcept
-      : job_(job), kernels_(kernels), pool_(pool) {}
+      : job_(job), tier_(kernels.tier), decoder_(kernels, pool) {}
 
   // Rows [first, first + n) of the tensor, which all belong to one matrix with this importance.
   // Valid until the next call. Error (kBadInput) naming the tensor and the row that cannot be
@@ -29,9 +30,8 @@ class TensorEncoder {
 
  private:
   const QuantizeJob& job_;
-  const KernelTable& kernels_;
-  ThreadPool& pool_;
-  std::vector<float> decoded_;  // one group of rows per thread
+  std::string_view tier_;
+  RowDecoder decoder_;
   std::vector<std::uint8_t> encoded_;
 };
 

@@ -3,19 +3,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 
 #include "quant/pipeline/tensor_encoder.h"
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
+#include "runtime/decode_rows.h"
 #include "runtime/gguf/gguf_file.h"
 
 namespace lathe {
 namespace {
 
 constexpr std::uint64_t kSampledRows = 16;
-constexpr std::uint64_t kGroupElements = 64U << 10;
+
+// The sum is of zeros, unless something is not finite.
+bool all_finite(const float* x, std::size_t n) noexcept {
+  float sum = 0.0f;
+  for (std::size_t i = 0; i < n; ++i) sum += x[i] * 0.0f;
+  return sum == 0.0f;
+}
 
 class Verifier {
  public:
@@ -24,7 +30,7 @@ class Verifier {
       : job_(job),
         path_(path),
         kernels_(kernels),
-        pool_(pool),
+        decoder_(kernels, pool),
         out_(GgufFile::open(path, kTemporarySuffix)) {}
 
   std::vector<TensorError> run() {
@@ -55,23 +61,15 @@ class Verifier {
 
   // Decodes everything: a block that is no block shows as a value that is not finite.
   void check_values(const TensorInfo& written) {
-    const std::size_t cols = written.cols(), stride = row_bytes(written.format, cols);
-    const std::size_t group = std::max<std::size_t>(1, kGroupElements / cols);
-    const std::size_t n_groups = (written.rows() + group - 1) / group;
-    const std::uint8_t* data = out_.data(written).data();
-    const DecodeFn decode = kernels_.decode[index_of(written.format)];
-    scratch_.resize(static_cast<std::size_t>(pool_.size()) * group * cols);
-    std::atomic<std::uint64_t> bad{written.rows()};
-    pool_.for_each(n_groups, [&](std::size_t g, int thread) noexcept {
-      const std::size_t first = g * group;
-      const std::size_t n = std::min<std::size_t>(group, written.rows() - first) * cols;
-      float* y = scratch_.data() + static_cast<std::size_t>(thread) * group * cols;
-      decode(data + first * stride, n, y);
-      float sum = 0.0f;  // of zeros, unless something is not finite
-      for (std::size_t i = 0; i < n; ++i) sum += y[i] * 0.0f;
-      if (!(sum == 0.0f)) bad = first;
+    FirstRow bad;
+    decoder_.for_groups(out_, written, [&](const RowGroup& group) noexcept {
+      for (std::size_t r = 0; r < group.values.rows; ++r) {
+        if (!all_finite(group.values.row(r), group.values.cols)) bad.note(group.first + r);
+      }
     });
-    if (bad < written.rows()) fail(fmt::format("{}: values that are not finite", written.name));
+    if (const auto row = bad.get()) {
+      fail(fmt::format("{}, row {}: values that are not finite", written.name, *row));
+    }
   }
 
   TensorError sampled_error(const PlannedTensor& planned, const TensorInfo& written) const {
@@ -102,18 +100,18 @@ class Verifier {
     return out;
   }
 
-  void decode_row(const GgufFile& file, const TensorInfo& info, std::uint64_t row,
+  void decode_row(const TensorSource& source, const TensorInfo& info, std::uint64_t row,
                   std::vector<float>& out) const {
-    kernels_.decode[index_of(info.format)](
-        file.data(info).data() + row * row_bytes(info.format, out.size()), out.size(), out.data());
+    std::vector<std::uint8_t> buffer(row_bytes(info.format, out.size()));
+    kernels_.decode[index_of(info.format)](source.rows(info, row, 1, buffer).data(), out.size(),
+                                           out.data());
   }
 
   const QuantizeJob& job_;
   const std::string& path_;
   const KernelTable& kernels_;
-  ThreadPool& pool_;
+  RowDecoder decoder_;
   GgufFile out_;
-  std::vector<float> scratch_;
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "runtime/base/error.h"
-#include "runtime/gguf/gguf_file.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 namespace {
@@ -52,12 +52,12 @@ bool tensor_order_less(std::string_view a, std::string_view b) noexcept {
   return layer_a != layer_b ? layer_a < layer_b : a < b;
 }
 
-ModelHeader read_model_header(const GgufFile& file) {
-  const Metadata& metadata = file.metadata();
+ModelHeader read_model_header(const TensorSource& source) {
+  const Metadata& metadata = source.metadata();
   ModelHeader header;
   header.architecture = metadata.require_text("general.architecture");
   const std::string prefix = header.architecture + ".";
-  header.tensors.assign(file.tensors().begin(), file.tensors().end());
+  header.tensors.assign(source.tensors().begin(), source.tensors().end());
   header.n_layer = layer_count(metadata, prefix + "block_count", header.tensors);
   const std::vector<int> heads = head_counts(metadata, prefix + "attention.head_count");
   const std::vector<int> heads_kv = head_counts(metadata, prefix + "attention.head_count_kv");
@@ -65,7 +65,7 @@ ModelHeader read_model_header(const GgufFile& file) {
   header.n_head_kv = heads_kv.empty() ? header.n_head : heads_kv.front();
   if (heads.size() > 1) header.layer_heads = heads;
   if (heads_kv.size() > 1) header.layer_heads_kv = heads_kv;
-  header.tied_output = file.find("output.weight") == nullptr;
+  header.tied_output = source.find("output.weight") == nullptr;
   std::sort(header.tensors.begin(), header.tensors.end(),
             [](const auto& a, const auto& b) { return tensor_order_less(a.name, b.name); });
   return header;

@@ -8,7 +8,7 @@
 
 namespace lathe {
 
-class GgufFile;
+class TensorSource;
 
 struct ModelHeader {
   std::string architecture;
@@ -22,7 +22,7 @@ struct ModelHeader {
 
 // Error (kBadInput) for a file that is no model. Of architectures that lathe does not know too:
 // without a usable number of layers, the names of the tensors say it; heads count as 1.
-ModelHeader read_model_header(const GgufFile& file);
+ModelHeader read_model_header(const TensorSource& source);
 
 // 7 for "blk.7.attn_q.weight"; -1 for names that stand in no layer.
 int layer_of_tensor(std::string_view name) noexcept;

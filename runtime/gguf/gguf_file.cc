@@ -114,10 +114,23 @@ const TensorInfo* GgufFile::find(std::string_view name) const noexcept {
   return it == index_.end() ? nullptr : &tensors_[it->second];
 }
 
-const TensorInfo& GgufFile::require(std::string_view name) const {
-  const TensorInfo* info = find(name);
-  if (info == nullptr) throw bad_input(path(), fmt::format("tensor {} is missing", quoted(name)));
-  return *info;
+std::vector<std::string> GgufFile::file_paths() const {
+  std::vector<std::string> paths;
+  for (const MappedFile& file : files_) paths.push_back(file.path());
+  return paths;
+}
+
+std::span<const std::uint8_t> GgufFile::rows(const TensorInfo& tensor, std::uint64_t first,
+                                             std::uint64_t n,
+                                             std::span<std::uint8_t>) const noexcept {
+  const std::size_t stride = row_bytes(tensor.format, tensor.cols());
+  return data(tensor).subspan(first * stride, n * stride);
+}
+
+void GgufFile::done_with(const TensorInfo& tensor) const noexcept {
+  if (!files_.empty()) {
+    files_[tensor.file_index].advise_dont_need(tensor.offset, tensor.n_bytes);
+  }
 }
 
 std::uint64_t GgufFile::total_file_bytes() const noexcept {

@@ -14,10 +14,11 @@
 #include "runtime/base/mapped_file.h"
 #include "runtime/gguf/metadata.h"
 #include "runtime/gguf/tensor_info.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 
-class GgufFile {
+class GgufFile final : public TensorSource {
  public:
   // `path` is a whole model, or the first file of a split one ("...-00001-of-00003.gguf"), whose
   // siblings are found beside it. Error (kBadInput) for anything that is not as it should be.
@@ -29,21 +30,25 @@ class GgufFile {
   GgufFile(GgufFile&&) noexcept = default;
   GgufFile& operator=(GgufFile&&) noexcept = default;
 
-  const std::string& path() const noexcept { return metadata_.origin(); }
+  const std::string& path() const noexcept override { return metadata_.origin(); }
+  std::vector<std::string> file_paths() const override;
   std::uint32_t version() const noexcept { return version_; }
   std::uint64_t alignment() const noexcept { return alignment_; }
   // Of the first file, which carries all keys of a split model.
-  const Metadata& metadata() const noexcept { return metadata_; }
+  const Metadata& metadata() const noexcept override { return metadata_; }
 
   // In file order, the files of a split model one after another.
-  std::span<const TensorInfo> tensors() const noexcept { return tensors_; }
-  const TensorInfo* find(std::string_view name) const noexcept;  // nullptr when absent
-  const TensorInfo& require(std::string_view name) const;        // Error naming the tensor
+  std::span<const TensorInfo> tensors() const noexcept override { return tensors_; }
+  const TensorInfo* find(std::string_view name) const noexcept override;
 
   // The tensor's blocks in the mapped file. `info` comes from this GgufFile.
   std::span<const std::uint8_t> data(const TensorInfo& info) const noexcept {
     return views_[info.file_index].subspan(info.offset, info.n_bytes);
   }
+  // Views of data(): nothing is copied.
+  std::span<const std::uint8_t> rows(const TensorInfo& tensor, std::uint64_t first, std::uint64_t n,
+                                     std::span<std::uint8_t> buffer) const noexcept override;
+  void done_with(const TensorInfo& tensor) const noexcept override;
   std::span<const MappedFile> files() const noexcept { return files_; }  // empty when from memory
   std::uint64_t total_file_bytes() const noexcept;
 

@@ -20,6 +20,7 @@
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/error_of.h"
 #include "tests/support/golden.h"
+#include "tests/support/permuted_source.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
@@ -67,6 +68,45 @@ class Pipeline : public testing::Test {
   GgufFile source_ = GgufFile::open(kModel);
   KernelTable kernels_;
 };
+
+// ---- sources
+
+// A source without files that makes its rows when they are asked for. Only the name of the source,
+// which the file says, differs.
+TEST_F(Pipeline, AnySourceOfTheSameTensorsGivesTheSameBytes) {
+  const test::PermutedSource memory(source_);
+  const Plan p = plan("Q4_K_M", {.rules = {parse_type_rule("attn_k=f16", "--tensor-type")}});
+  EXPECT_EQ(decisions_text(make_plan(read_model_header(memory),
+                                     {.recipe = find_recipe("Q4_K_M"),
+                                      .rules = {parse_type_rule("attn_k=f16", "--tensor-type")}})),
+            decisions_text(p));
+  for (const bool split : {false, true}) {
+    QuantizeJob from_file{source_, p, nullptr, out("file.gguf")};
+    QuantizeJob from_memory{memory, p, nullptr, out("memory.gguf")};
+    from_file.provenance = from_memory.provenance = false;
+    from_file.split.like_source = from_memory.split.like_source = split;
+    const QuantizeResult a = run(from_file), b = run(from_memory);
+    EXPECT_EQ(b.n_copied, a.n_copied);
+    EXPECT_EQ(test::read_bytes(out("memory.gguf")), test::read_bytes(out("file.gguf")));
+  }
+}
+
+TEST_F(Pipeline, AnySourceCanBeReusedAndResumed) {
+  const test::PermutedSource memory(source_);
+  const Plan p = plan("Q4_K_M");
+  run({source_, p, nullptr, out("whole")});
+  const GgufFile whole = GgufFile::open(out("whole"));
+  const test::PermutedSource older(whole);
+  QuantizeJob job{source_, p, nullptr, out("q")};
+  job.reuse = &older;
+  EXPECT_EQ(run(job).n_encoded, 0u);
+  EXPECT_EQ(test::read_bytes(out("q")), test::read_bytes(out("whole")));
+
+  QuantizeJob stopped{memory, p, nullptr, out("m")};
+  run_and_stop(stopped, 60);
+  stopped.resume = true;
+  EXPECT_GT(run(stopped).n_resumed, 0u);
+}
 
 // ---- resume
 

@@ -44,25 +44,23 @@ std::size_t line_of(std::string_view text, std::size_t position) {
 
 bool TypeRule::matches(const std::string& tensor) const {
   try {
-    return std::regex_search(tensor, pattern);
-  } catch (const std::regex_error& error) {
-    malformed(label, fmt::format("cannot be matched with {}: {}", printable(tensor), error.what()));
+    return pattern.found_in(tensor);
+  } catch (const Error& error) {
+    malformed(label, fmt::format("in {}, the pattern {}", printable(tensor), error.what()));
   }
 }
 
 TypeRule parse_type_rule(std::string_view text, std::string_view where) {
-  TypeRule rule;
-  rule.label = fmt::format("{} {}", where, printable(text));
+  const std::string label = fmt::format("{} {}", where, printable(text));
   const std::size_t equals = text.find('=');
-  if (equals == text.npos) malformed(rule.label, "expected PATTERN=TYPE");
-  if (equals == 0) malformed(rule.label, "no pattern before '='");
-  rule.format = rule_format(rule.label, text.substr(equals + 1));
+  if (equals == text.npos) malformed(label, "expected PATTERN=TYPE");
+  if (equals == 0) malformed(label, "no pattern before '='");
+  const Format format = rule_format(label, text.substr(equals + 1));
   try {
-    rule.pattern = std::regex(lower(text.substr(0, equals)));
-  } catch (const std::regex_error& error) {
-    malformed(rule.label, fmt::format("the pattern is no regular expression: {}", error.what()));
+    return {label, NamePattern(lower(text.substr(0, equals))), format};
+  } catch (const Error& error) {
+    malformed(label, fmt::format("the pattern is {}", error.what()));
   }
-  return rule;
 }
 
 std::vector<TypeRule> parse_type_rules(std::string_view text, const std::string& where) {

@@ -2,25 +2,24 @@
 //
 // What people of this field type already means the same here: the text is split at its first '=',
 // the pattern becomes lower case and is searched anywhere in the whole name ("blk.3.attn_v.weight")
-// as an ECMAScript expression; types in any case. The expressions are std::regex because the
-// llama.cpp tools use that library: patterns mean the same by construction, odd ones too.
+// as an ECMAScript expression (quant/plan/name_pattern.h); types in any case.
 #pragma once
 
-#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "kernels/formats/format.h"
+#include "quant/plan/name_pattern.h"
 
 namespace lathe {
 
 struct TypeRule {
   std::string label;  // where it was given, and as what: "--tensor-type attn_v=q6_k"
-  std::regex pattern;
+  NamePattern pattern;
   Format format = Format::F32;
 
-  // Error (kUsage) naming the rule when matching is too complex for the library.
+  // Error (kUsage) naming the rule when the search takes too long.
   bool matches(const std::string& tensor) const;
 };
 

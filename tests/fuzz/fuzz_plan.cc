@@ -1,5 +1,6 @@
 // Fuzzes plan files: any text is refused with an Error of the kind kBadInput, or is a plan. A plan
 // that was accepted fits a model made of its own tensors, and comes back the same from its JSON.
+// Files of rules: any text is refused, or holds patterns that match a name or not, and soon.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -7,6 +8,7 @@
 
 #include "quant/plan/plan_file.h"
 #include "quant/plan/plan_summary.h"
+#include "quant/plan/type_rule.h"
 #include "runtime/base/error.h"
 
 namespace {
@@ -41,11 +43,23 @@ void check_round_trip(const lathe::PlanFile& file) {
   lathe::apply_overrides(plan.overrides, metadata);
 }
 
+void check_rules(std::string_view text) {
+  try {
+    for (const lathe::TypeRule& rule : lathe::parse_type_rules(text, "fuzz")) {
+      rule.matches("blk.17.attn_output.weight");
+    }
+  } catch (const lathe::Error& error) {
+    require(error.kind() != lathe::ErrorKind::kFailed);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  check_rules(text);
   try {
-    check_round_trip(lathe::parse_plan({reinterpret_cast<const char*>(data), size}, "fuzz"));
+    check_round_trip(lathe::parse_plan(text, "fuzz"));
   } catch (const lathe::Error& error) {
     require(error.kind() == lathe::ErrorKind::kBadInput);
   }

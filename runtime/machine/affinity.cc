@@ -6,7 +6,6 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <system_error>
 
@@ -32,22 +31,6 @@ std::vector<int> cpus_of_thread(int thread_id) {
     if (bits.has(cpu)) cpus.push_back(cpu);
   }
   return cpus;
-}
-
-std::string first_line(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-// The path of this process below the cgroup v2 mount: the line "0::/path".
-std::string cgroup_path() {
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("0::/")) return line.substr(4);
-  }
-  return {};
 }
 
 }  // namespace
@@ -77,27 +60,6 @@ bool bind_this_thread(const std::vector<int>& cpus) noexcept {
     bits.add(cpu);
   }
   return !cpus.empty() && ::sched_setaffinity(0, sizeof bits.sets, bits.get()) == 0;
-}
-
-double parse_cpu_max(std::string_view text) noexcept {
-  long quota = 0;
-  long period = 0;
-  const char* end = text.data() + text.size();
-  const auto first = std::from_chars(text.data(), end, quota);
-  if (first.ec != std::errc() || first.ptr == end || *first.ptr != ' ') return 0;
-  if (std::from_chars(first.ptr + 1, end, period).ec != std::errc()) return 0;
-  return quota > 0 && period > 0 ? static_cast<double>(quota) / static_cast<double>(period) : 0;
-}
-
-double cgroup_cpu_quota() {
-  const std::filesystem::path mount = "/sys/fs/cgroup";
-  double least = 0;
-  // A limit anywhere up the tree holds; in a container the own group is usually the mount itself.
-  for (std::filesystem::path below = cgroup_path();; below = below.parent_path()) {
-    const double quota = parse_cpu_max(first_line(mount / below / "cpu.max"));
-    if (quota > 0 && (least == 0 || quota < least)) least = quota;
-    if (below.empty()) return least;
-  }
 }
 
 }  // namespace lathe

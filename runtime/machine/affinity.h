@@ -1,7 +1,6 @@
 // Which CPUs threads may run on, asked of and told to Linux.
 #pragma once
 
-#include <string_view>
 #include <vector>
 
 namespace lathe {
@@ -16,12 +15,5 @@ std::vector<int> process_cpus();
 
 // Binds the calling thread. False when the system refuses; it then runs where it did before.
 bool bind_this_thread(const std::vector<int>& cpus) noexcept;
-
-// CPUs' worth of time that the control group of this process is granted; 0: no limit.
-double cgroup_cpu_quota();
-
-// The text of cgroup v2's cpu.max: "200000 100000" is 2, "max 100000" and nonsense are 0 (no
-// limit).
-double parse_cpu_max(std::string_view text) noexcept;
 
 }  // namespace lathe

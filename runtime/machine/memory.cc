@@ -8,6 +8,8 @@
 #include <optional>
 #include <sstream>
 
+#include "runtime/machine/cgroup.h"
+
 namespace lathe {
 namespace {
 
@@ -42,34 +44,25 @@ std::optional<std::uint64_t> read_number(const std::filesystem::path& path) {
 }
 
 // What the two versions call things.
-struct Version {
-  const char *folder, *limit, *usage, *active_file, *inactive_file;
+struct Names {
+  const char *limit, *usage, *active_file, *inactive_file;
 };
-constexpr Version kV2 = {"sys/fs/cgroup", "memory.max", "memory.current", "active_file",
-                         "inactive_file"};
-constexpr Version kV1 = {"sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-                         "total_active_file", "total_inactive_file"};
+constexpr Names kV2 = {"memory.max", "memory.current", "active_file", "inactive_file"};
+constexpr Names kV1 = {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_active_file",
+                       "total_inactive_file"};
 
-void apply_group(const std::filesystem::path& folder, const Version& version, MemoryInfo& info) {
-  const auto limit = read_number(folder / version.limit);
-  const auto usage = read_number(folder / version.usage);
+// Each group may set a limit.
+void apply_group(const ControlGroup& group, MemoryInfo& info) {
+  const Names& names = group.is_v2 ? kV2 : kV1;
+  const auto limit = read_number(group.folder / names.limit);
+  const auto usage = read_number(group.folder / names.usage);
   if (!limit || !usage) return;
-  const Counters stat = read_counters(folder / "memory.stat");
+  const Counters stat = read_counters(group.folder / "memory.stat");
   const std::uint64_t files =
-      std::min(*usage, counter(stat, version.active_file) + counter(stat, version.inactive_file));
+      std::min(*usage, counter(stat, names.active_file) + counter(stat, names.inactive_file));
   const std::uint64_t taken = *usage - files;
   info.total = std::min(info.total, *limit);
   info.available = std::min(info.available, *limit > taken ? *limit - taken : 0);
-}
-
-// The group and all groups around it: each may set a limit.
-void apply_groups(const std::filesystem::path& root, std::string group, const Version& version,
-                  MemoryInfo& info) {
-  for (;;) {
-    apply_group(root / version.folder / group.substr(group.empty() ? 0 : 1), version, info);
-    if (group.empty()) return;
-    group.erase(group.rfind('/'));
-  }
 }
 
 }  // namespace
@@ -78,19 +71,7 @@ MemoryInfo memory_info(const std::string& root_path) {
   const std::filesystem::path root(root_path);
   const Counters machine = read_counters(root / "proc/meminfo");
   MemoryInfo info{counter(machine, "MemTotal"), counter(machine, "MemAvailable")};
-  std::ifstream groups(root / "proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {  // "4:memory:/path", "0::/path"
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos || line.find("/..") != std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    std::string group = line.substr(second + 1);
-    if (!group.starts_with('/')) continue;
-    if (group == "/") group.clear();
-    if (controllers.empty()) apply_groups(root, group, kV2, info);
-    if (("," + controllers + ",").find(",memory,") != std::string::npos) {
-      apply_groups(root, group, kV1, info);
-    }
-  }
+  for (const ControlGroup& group : control_groups(root, "memory")) apply_group(group, info);
   return info;
 }
 

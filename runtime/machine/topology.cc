@@ -10,6 +10,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/machine/affinity.h"
+#include "runtime/machine/cgroup.h"
 
 namespace lathe {
 namespace {

@@ -162,15 +162,6 @@ TEST(Numa, PolicyIsTakenBack) {
   EXPECT_FALSE(absent.active());
 }
 
-TEST(Affinity, ReadsGroupLimits) {
-  EXPECT_DOUBLE_EQ(parse_cpu_max("200000 100000"), 2.0);
-  EXPECT_DOUBLE_EQ(parse_cpu_max("50000 100000"), 0.5);
-  EXPECT_DOUBLE_EQ(parse_cpu_max("max 100000"), 0.0);
-  EXPECT_DOUBLE_EQ(parse_cpu_max(""), 0.0);
-  EXPECT_DOUBLE_EQ(parse_cpu_max("200000"), 0.0);
-  EXPECT_DOUBLE_EQ(parse_cpu_max("200000 0"), 0.0);
-}
-
 TEST(Affinity, PoolsGiveTheirCallersCpusBack) {
   const std::vector<int> before = thread_cpus();
   const std::vector<int> all = process_cpus();

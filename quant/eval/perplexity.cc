@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "quant/eval/mean_interval.h"
+
 namespace lathe {
 
 double negative_log_likelihood(const float* logits, std::size_t n_vocab, Token target,
@@ -42,6 +44,10 @@ void measure_likelihoods(const EvalContext& context, const TextChunks& text, Chu
                            },
                        .on_logits = on_logits};
   measure_chunks(context, text, row, records, progress);
+}
+
+std::optional<Interval> perplexity_interval(std::span<const double> chunk_nll) {
+  return exp_of(mean_interval(chunk_nll));
 }
 
 PerplexityResult measure_perplexity(const EvalContext& context, const TextChunks& text,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -40,11 +41,14 @@ struct PerplexityOptions {
   ChunkRecords* records = nullptr;  // where to go on, and what was measured; one number a row
 };
 
-// Negative log-likelihoods of the scored tokens: a row of a record has one number a model. Errors as
-// measure_chunks.
+// Negative log-likelihoods of the scored tokens: a row of a record has one number a model. Errors
+// as measure_chunks.
 void measure_likelihoods(const EvalContext& context, const TextChunks& text, ChunkRecords& records,
                          const ChunkProgress& progress = {},
                          const std::function<void(MatrixView<const float>)>& on_logits = {});
+
+// 95 % interval of the perplexity from the means of chunks; none of fewer than two chunks.
+std::optional<Interval> perplexity_interval(std::span<const double> chunk_nll);
 
 // Of a context with one model. Errors as measure_chunks.
 PerplexityResult measure_perplexity(const EvalContext& context, const TextChunks& text,

@@ -11,6 +11,15 @@ struct Estimate {
   double error = 0.0;  // one standard error
 };
 
+// The quantile of a normal distribution for two-sided 95 %.
+inline constexpr double kZ95 = 1.95996398454;
+
+struct Interval {
+  double low = 0.0, high = 0.0;
+
+  bool contains(double x) const noexcept { return low <= x && x <= high; }
+};
+
 // Sums of a quantity over tokens.
 class Moments {
  public:

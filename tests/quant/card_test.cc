@@ -1,4 +1,5 @@
 // Cards: figures from records against their definitions, and differences that are noise or not.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -99,16 +100,15 @@ TEST(CardDifferences, TasksArePairedByMcNemar) {
   same[50] = false;
   const Difference gained = test_difference(reference, better);
   EXPECT_NEAR(gained.value, 0.08, 1e-15);
-  EXPECT_NEAR(*gained.p, 2.0 / 256, 1e-12);
-  EXPECT_FALSE(gained.noise);
-  // The variance of 8 ones among 100 zeros.
-  EXPECT_NEAR(gained.interval.high - gained.value, 1.95996398454 * std::sqrt(8.0 - 0.64) / 100,
-              1e-12);
+  EXPECT_NEAR(gained.p, 2.0 / 256, 1e-12);
+  EXPECT_FALSE(gained.noise());
+  EXPECT_EQ(gained.interval->high, share_difference_interval({0, 8}, n).high);
   const Difference none = test_difference(reference, same);
   EXPECT_EQ(none.value, 0.0);
-  EXPECT_EQ(*none.p, 1.0);
-  EXPECT_TRUE(none.noise);
-  EXPECT_TRUE(test_difference({}, {}).noise);
+  EXPECT_EQ(none.p, 1.0);
+  EXPECT_TRUE(none.noise());
+  EXPECT_TRUE(test_difference({}, {}).noise());
+  EXPECT_FALSE(test_difference({}, {}).interval);
 }
 
 TEST(CardDifferences, TextsArePairedByChunk) {
@@ -122,13 +122,13 @@ TEST(CardDifferences, TextsArePairedByChunk) {
   }
   const Difference d = likelihood_difference(a, b);
   EXPECT_NEAR(d.value, std::expm1(0.01), 0.002);
-  EXPECT_FALSE(d.noise);
-  EXPECT_LT(d.interval.low, d.value);
-  EXPECT_GT(d.interval.high, d.value);
+  EXPECT_FALSE(d.noise());
+  EXPECT_LT(d.interval->low, d.value);
+  EXPECT_GT(d.interval->high, d.value);
   // Five chunks that agree are not enough, six are.
   const std::span<const double> all_a(a), all_b(b);
-  EXPECT_TRUE(likelihood_difference(all_a.first(5), all_b.first(5)).noise);
-  EXPECT_FALSE(likelihood_difference(all_a.first(6), all_b.first(6)).noise);
+  EXPECT_TRUE(likelihood_difference(all_a.first(5), all_b.first(5)).noise());
+  EXPECT_FALSE(likelihood_difference(all_a.first(6), all_b.first(6)).noise());
 }
 
 TEST(CardDifferences, WhatOneModelLacksIsLeftOut) {
@@ -137,13 +137,13 @@ TEST(CardDifferences, WhatOneModelLacksIsLeftOut) {
   base.text = card_text_of_base(records, 2);
   first.text = card_text_of_candidate(records, 0, 2);
   second.text = card_text_of_candidate(records, 1, 2);
-  const CardDifference from_base = card_difference(base, first),
-                       between = card_difference(first, second);
+  const CardDifference from_base = compare_cards(base, first).differences[0],
+                       between = compare_cards(first, second).differences[0];
   EXPECT_TRUE(from_base.ppl);
   EXPECT_FALSE(from_base.kld) << "a base has no divergence";
   ASSERT_TRUE(between.kld);
   EXPECT_NEAR(between.ppl->value, std::expm1(0.1), 1e-12);
-  EXPECT_FALSE(between.ppl->noise);
+  EXPECT_FALSE(between.ppl->noise());
   EXPECT_NEAR(between.kld->value,
               second.text->divergence->kld.value - first.text->divergence->kld.value, 1e-12);
   EXPECT_FALSE(between.average);
@@ -157,12 +157,56 @@ TEST(CardDifferences, TheAverageAddsVariances) {
     a.tests.push_back(test_of(kind, wrong));
     b.tests.push_back(test_of(kind, right));
   }
-  const CardDifference d = card_difference(a, b);
+  const CardDifference d = compare_cards(a, b).differences[0];
   ASSERT_TRUE(d.average);
   EXPECT_NEAR(d.average->value, 0.03, 1e-12);
-  const double half = d.tests[0].interval.high - d.tests[0].value;
-  EXPECT_NEAR(d.average->interval.high - d.average->value, half / std::sqrt(5.0), 1e-12);
-  EXPECT_FALSE(d.average->noise);
+  const double half = (d.tests[0].interval->high - d.tests[0].interval->low) / 2.0;
+  EXPECT_NEAR(d.average->interval->high - d.average->value, half / std::sqrt(5.0), 1e-12);
+  EXPECT_FALSE(d.average->noise());
+}
+
+// A model whose chunks differ from those of `reference` by about `difference`.
+CardModel like(const CardModel& reference, double difference, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> noise(0.0, 0.002);
+  CardModel out = reference;
+  for (double& v : out.text->chunk_nll) v += difference + noise(random);
+  return out;
+}
+
+TEST(CardDifferences, AllComparisonsOfAReportAreOneFamily) {
+  CardModel reference;
+  reference.text = CardText{{}, std::vector<double>(8, 4.0), {}, {}};
+  reference.tests = {test_of(TaskKind::kArc, std::vector<bool>(50, true))};
+  std::vector<CardModel> models;
+  for (unsigned m = 0; m < 3; ++m) models.push_back(like(reference, m == 0 ? 0.1 : 0.0, m + 1));
+  std::vector<CardPair> pairs;
+  for (const CardModel& m : models) pairs.push_back({&reference, &m});
+  const CardComparison all = compare_cards(pairs);
+  EXPECT_EQ(all.n_comparisons, 6u);
+  const Difference& different = *all.differences[0].ppl;
+  EXPECT_EQ(different.p, 2.0 / 256);
+  EXPECT_EQ(different.p_adjusted, 12.0 / 256) << "the least of six";
+  EXPECT_FALSE(different.noise());
+  for (const CardDifference& d : all.differences) {
+    EXPECT_GE(d.ppl->p_adjusted, d.ppl->p);
+    EXPECT_EQ(d.tests[0].p_adjusted, 1.0) << "McNemar's tests belong to it";
+  }
+  EXPECT_EQ(compare_cards(reference, models[0]).n_comparisons, 2u);
+}
+
+TEST(CardDifferences, WordsSayWhatTheFamilyCanShow) {
+  CardModel reference;
+  reference.text = CardText{{}, std::vector<double>(6, 4.0), {}, {}};
+  const CardModel other = like(reference, 0.1, 1);
+  const std::string one = comparison_words(compare_cards(reference, other));
+  EXPECT_THAT(one, testing::HasSubstr("family-wise error 5 % over 1 comparison (Holm)"));
+  EXPECT_THAT(one, testing::Not(testing::HasSubstr("it takes")));
+  const std::vector<CardPair> pairs(12, CardPair{&reference, &other});
+  const CardComparison twelve = compare_cards(pairs);
+  EXPECT_TRUE(twelve.differences[0].ppl->noise()) << "2 / 64 is not enough among twelve";
+  EXPECT_THAT(comparison_words(twelve), testing::HasSubstr("over 12 comparisons"));
+  EXPECT_THAT(comparison_words(twelve), testing::HasSubstr("it takes 9"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Paired tests against counts that can be done by hand, and against simulation.
+// Paired tests against counts that can be done by hand; their false alarms: coverage_test.cc.
 #include "quant/eval/paired_tests.h"
 
 #include <gtest/gtest.h>
@@ -34,9 +34,73 @@ TEST(McNemar, HoldsForThousandsOfTasks) {
   EXPECT_LT(mcnemar_p({100, 4000}), 1e-300);
 }
 
+TEST(McNemar, IntervalsOfTheDifferenceHaveAWidth) {
+  // Bonett & Price's formula by hand: (8 + 1) and (0 + 1) of 102.
+  const Interval i = share_difference_interval({0, 8}, 100);
+  const double a = 1.0 / 102, b = 9.0 / 102;
+  const double half = kZ95 * std::sqrt((a + b - (b - a) * (b - a)) / 102);
+  EXPECT_NEAR(i.low, b - a - half, 1e-15);
+  EXPECT_NEAR(i.high, b - a + half, 1e-15);
+  const Interval equal = share_difference_interval({0, 0}, 20);
+  EXPECT_LT(equal.low, -0.05);
+  EXPECT_EQ(equal.low, -equal.high);
+}
+
+// All patterns of signs, one by one.
+double plain_sign_flip_p(const std::vector<double>& x) {
+  double seen = 0.0;
+  for (const double v : x) seen += v;
+  const std::size_t n_patterns = std::size_t{1} << x.size();
+  std::size_t n_reaching = 0;
+  for (std::size_t pattern = 0; pattern < n_patterns; ++pattern) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < x.size(); ++i) sum += pattern >> i & 1 ? -x[i] : x[i];
+    n_reaching += std::abs(sum) >= std::abs(seen) - 1e-12 ? 1 : 0;
+  }
+  return static_cast<double>(n_reaching) / static_cast<double>(n_patterns);
+}
+
+TEST(SignFlip, CountsEveryPattern) {
+  EXPECT_EQ(sign_flip_p({}), 1.0);
+  EXPECT_EQ(sign_flip_p(std::vector<double>{3.0}), 1.0);
+  EXPECT_EQ(sign_flip_p(std::vector<double>{1.0, 2.0}), 0.5);
+  EXPECT_EQ(sign_flip_p(std::vector<double>(6, 0.25)), 2.0 / 64);
+  EXPECT_EQ(sign_flip_p(std::vector<double>(6, -0.1)), 2.0 / 64);
+  EXPECT_EQ(sign_flip_p(std::vector<double>{1.0, -1.0, 0.0}), 1.0);
+  EXPECT_EQ(sign_flip_p(std::vector<double>(10, 0.0)), 1.0);
+  std::mt19937 random(4);
+  std::normal_distribution<double> normal(0.3, 1.0);
+  std::uniform_int_distribution<int> small(-2, 3);  // many ties
+  for (std::size_t n = 1; n <= 10; ++n) {
+    for (int trial = 0; trial < 20; ++trial) {
+      std::vector<double> x(n), ties(n);
+      for (double& v : x) v = normal(random);
+      for (double& v : ties) v = 0.1 * small(random);
+      EXPECT_EQ(sign_flip_p(x), plain_sign_flip_p(x)) << n;
+      EXPECT_EQ(sign_flip_p(ties), plain_sign_flip_p(ties)) << n;
+      EXPECT_GE(sign_flip_p(x), least_sign_flip_p(n)) << n;
+    }
+  }
+}
+
+// Of more than ten chunks, neighbours flip together.
+TEST(SignFlip, FlipsNeighboursTogether) {
+  std::mt19937 random(5);
+  std::normal_distribution<double> normal(0.3, 1.0);
+  std::vector<double> x(20), pairs(10);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x[i] = normal(random);
+    pairs[i / 2] += x[i];
+  }
+  EXPECT_EQ(sign_flip_p(x), plain_sign_flip_p(pairs));
+  EXPECT_EQ(least_sign_flip_p(20), 2.0 / 1024);
+  EXPECT_EQ(sign_flip_p(std::vector<double>(655, 1.0)), std::ldexp(2.0, -30));
+  EXPECT_EQ(least_sign_flip_p(655), std::ldexp(2.0, -30));
+}
+
 // Two models that share the difficulty of each chunk: paired, a small difference shows; the
 // intervals of each alone overlap by far.
-TEST(PairedBootstrap, SeesWhatSharedDifficultyHides) {
+TEST(PairedDifference, SeesWhatSharedDifficultyHides) {
   std::mt19937 random(1);
   std::normal_distribution<double> difficulty(4.0, 0.5), noise(0.0, 0.01);
   std::vector<double> a(60), b(60), c(60);
@@ -46,28 +110,12 @@ TEST(PairedBootstrap, SeesWhatSharedDifficultyHides) {
     b[i] = d + 0.01 + noise(random);
     c[i] = d + noise(random);
   }
-  const PairedDifference ab = paired_bootstrap(a, b), ac = paired_bootstrap(a, c);
-  EXPECT_FALSE(ab.noise());
+  const PairedDifference ab = paired_difference(a, b), ac = paired_difference(a, c);
+  EXPECT_LT(ab.p, 1e-3);
+  EXPECT_FALSE(ab.interval->contains(0.0));
   EXPECT_NEAR(ab.mean, 0.01, 0.005);
-  EXPECT_TRUE(ac.noise());
-  EXPECT_GT(block_bootstrap(a).high, block_bootstrap(b).low);
-}
-
-// Of experiments without a difference, 5 % are called one.
-TEST(PairedBootstrap, ItsIntervalsHoldTheTruth) {
-  std::mt19937 random(2);
-  std::normal_distribution<double> noise(0.0, 1.0);
-  int n_wrong = 0;
-  for (int trial = 0; trial < 400; ++trial) {
-    std::vector<double> a(80), b(80);
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      a[i] = noise(random);
-      b[i] = noise(random);
-    }
-    if (!paired_bootstrap(a, b, {.n_resamples = 400}).noise()) ++n_wrong;
-  }
-  EXPECT_GT(n_wrong, 6);
-  EXPECT_LT(n_wrong, 40);
+  EXPECT_GT(ac.p, kSignificance);
+  EXPECT_GT(mean_interval(a)->high, mean_interval(b)->low);
 }
 
 }  // namespace

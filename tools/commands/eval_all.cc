@@ -31,11 +31,29 @@ void check(const CardOptions& options) {
   if (!options.base.empty()) throw usage_error("--base: a divergence needs a text (-f)");
 }
 
-// Of each comparison: the rows that take part, and which of them is the reference.
+// A table of differences: the rows that take part, and which of them is the reference.
 struct Comparison {
   std::span<const CardRow> rows;
   std::size_t reference;
+  std::span<const CardDifference> differences{};  // of the other rows
 };
+
+// All tables of a report are one family of comparisons.
+CardComparison compare(std::vector<Comparison>& tables) {
+  std::vector<CardPair> pairs;
+  for (const Comparison& t : tables) {
+    for (std::size_t i = 0; i < t.rows.size(); ++i) {
+      if (i != t.reference) pairs.push_back({&t.rows[t.reference].figures, &t.rows[i].figures});
+    }
+  }
+  CardComparison out = compare_cards(pairs);
+  std::span<const CardDifference> rest(out.differences);
+  for (Comparison& t : tables) {
+    t.differences = rest.first(t.rows.size() - 1);
+    rest = rest.subspan(t.rows.size() - 1);
+  }
+  return out;
+}
 
 std::vector<Comparison> comparisons(std::span<const CardRow> rows, std::size_t reference,
                                     bool all_pairs) {
@@ -46,29 +64,27 @@ std::vector<Comparison> comparisons(std::span<const CardRow> rows, std::size_t r
   return out;
 }
 
-void print_tables(std::span<const CardRow> rows, const std::vector<Comparison>& pairs,
-                  const CardInputs& inputs, bool markdown) {
+void print_tables(std::span<const CardRow> rows, const std::vector<Comparison>& tables,
+                  const CardComparison& comparison, const CardInputs& inputs, bool markdown) {
   fmt::print("{}", card_table(rows, markdown));
-  for (const Comparison& c : pairs) {
-    fmt::print("\n{}", difference_table(c.rows, c.reference, markdown));
+  for (const Comparison& t : tables) {
+    fmt::print("\n{}", difference_table(t.rows, t.reference, t.differences, markdown));
   }
-  if (!pairs.empty()) {
-    fmt::print(
-        "\n~ may be noise: no difference at 95 %, pair by pair over the same chunks (bootstrap)\n"
-        "and tasks (McNemar)\n");
-  }
+  if (!tables.empty()) fmt::print("\n{}", comparison_words(comparison));
   fmt::print("\n{}", inputs_table(inputs, markdown));
 }
 
-void print_json(std::span<const CardRow> rows, const std::vector<Comparison>& pairs,
-                const CardInputs& inputs, const OutputForm& form) {
+void print_json(std::span<const CardRow> rows, const std::vector<Comparison>& tables,
+                const CardComparison& comparison, const CardInputs& inputs,
+                const OutputForm& form) {
   Json out = inputs_json(inputs);
   out["models"] = card_json(rows);
   out["differences"] = Json::array();
-  for (const Comparison& c : pairs) {
-    for (const Json& pair : difference_json(c.rows, c.reference))
+  for (const Comparison& t : tables) {
+    for (const Json& pair : difference_json(t.rows, t.reference, t.differences))
       out["differences"].push_back(pair);
   }
+  out["n_comparisons"] = comparison.n_comparisons;
   print_result(out, form);
 }
 
@@ -84,13 +100,14 @@ void print_csv(std::span<const CardRow> rows, const CardInputs& inputs, const Ou
 
 void print(const CardRun& run, const CardOptions& options) {
   const std::vector<CardRow> rows = run.rows();
-  const auto pairs = comparisons(rows, run.reference(), options.all_pairs);
+  std::vector<Comparison> tables = comparisons(rows, run.reference(), options.all_pairs);
+  const CardComparison comparison = compare(tables);
   if (options.form.json) {
-    print_json(rows, pairs, run.inputs(), options.form);
+    print_json(rows, tables, comparison, run.inputs(), options.form);
   } else if (options.form.csv) {
     print_csv(rows, run.inputs(), options.form);
   } else {
-    print_tables(rows, pairs, run.inputs(), options.form.markdown);
+    print_tables(rows, tables, comparison, run.inputs(), options.form.markdown);
   }
 }
 

@@ -11,7 +11,6 @@
 
 #include "quant/eval/base/compact_base.h"
 #include "quant/eval/base/logits_file.h"
-#include "quant/eval/bootstrap.h"
 #include "quant/eval/perplexity.h"
 #include "runtime/base/disk_space.h"
 #include "runtime/base/error.h"
@@ -146,20 +145,22 @@ class PplRun {
   }
 
   void print(const PerplexityResult& result, double seconds) const {
-    const Interval interval =
-        block_bootstrap(result.chunk_nll, [](double nll) { return std::exp(nll); });
+    const std::optional<Interval> interval = perplexity_interval(result.chunk_nll);
     if (options_.form.text()) {
       fmt::print("Final estimate: PPL = {:.4f} +/- {:.5f}\n", result.ppl.value, result.ppl.error);
-      fmt::print("95 % interval (bootstrap over chunks): {:.4f} to {:.4f}\n", interval.low,
-                 interval.high);
+      fmt::print(
+          "{}", interval ? fmt::format(
+                               "95 % interval (Student, over blocks of chunks): {:.4f} to {:.4f}\n",
+                               interval->low, interval->high)
+                         : "95 % interval: none, one chunk does not show how much chunks vary\n");
       print_rate((text_.n_chunks() - n_before_) * text_.n_ctx(), seconds);
       return;
     }
     Json out = result_header(options_, open_, text_, origin_, seconds);
     out["compat"] = options_.text.compat;
     put(out, "ppl", result.ppl);
-    out["ppl_low"] = interval.low;
-    out["ppl_high"] = interval.high;
+    out["ppl_low"] = interval ? Json(interval->low) : Json(nullptr);
+    out["ppl_high"] = interval ? Json(interval->high) : Json(nullptr);
     out["running_ppl"] = result.running;
     out["chunk_nll"] = result.chunk_nll;
     print_result(out, options_.form);

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "quant/eval/card/card_difference.h"
 #include "runtime/gguf/size_summary.h"
 #include "tools/report/eval_output.h"
 #include "tools/report/text_table.h"
@@ -132,7 +131,7 @@ std::string difference_cell(const std::optional<Difference>& d, int digits, doub
                             const char* unit) {
   if (!d) return "";
   // Without the mark as wide as with it, so that the digits of a column stand below each other.
-  return fmt::format("{:+.{}f}{}{}", scale * d->value, digits, unit, d->noise ? " ~" : "  ");
+  return fmt::format("{:+.{}f}{}{}", scale * d->value, digits, unit, d->noise() ? " ~" : "  ");
 }
 
 double size_ratio(const CardRow& reference, const CardRow& row) {
@@ -144,10 +143,11 @@ double size_ratio(const CardRow& reference, const CardRow& row) {
 Json difference_to_json(const std::optional<Difference>& d) {
   if (!d) return nullptr;
   Json out = {{"difference", d->value},
-              {"low", d->interval.low},
-              {"high", d->interval.high},
-              {"noise", d->noise}};
-  if (d->p) out["mcnemar_p"] = *d->p;
+              {"low", d->interval ? Json(d->interval->low) : Json(nullptr)},
+              {"high", d->interval ? Json(d->interval->high) : Json(nullptr)},
+              {"p", d->p},
+              {"p_adjusted", d->p_adjusted},
+              {"noise", d->noise()}};
   return out;
 }
 
@@ -190,7 +190,8 @@ std::string card_table(std::span<const CardRow> rows, bool markdown) {
   return markdown ? table.markdown() : table.aligned();
 }
 
-std::string difference_table(std::span<const CardRow> rows, std::size_t reference, bool markdown) {
+std::string difference_table(std::span<const CardRow> rows, std::size_t reference,
+                             std::span<const CardDifference> differences, bool markdown) {
   const CardModel& shape = rows[reference].figures;
   std::vector<std::string> header = {"against " + card_name(rows[reference]), "size"};
   if (shape.text) header.insert(header.end(), {"PPL", "KLD"});
@@ -199,7 +200,7 @@ std::string difference_table(std::span<const CardRow> rows, std::size_t referenc
   TextTable table(header);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (i == reference) continue;
-    const CardDifference d = card_difference(shape, rows[i].figures);
+    const CardDifference& d = differences[i < reference ? i : i - 1];
     std::vector<std::string> cells = {
         row_title(rows[i]),
         fmt::format("{:+.1f} %", kPercent * size_ratio(rows[reference], rows[i]))};
@@ -231,11 +232,12 @@ Json card_json(std::span<const CardRow> rows) {
   return out;
 }
 
-Json difference_json(std::span<const CardRow> rows, std::size_t reference) {
+Json difference_json(std::span<const CardRow> rows, std::size_t reference,
+                     std::span<const CardDifference> differences) {
   Json out = Json::array();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (i == reference) continue;
-    const CardDifference d = card_difference(rows[reference].figures, rows[i].figures);
+    const CardDifference& d = differences[i < reference ? i : i - 1];
     Json& pair = out.emplace_back(Json::object());
     pair["model"] = rows[i].file->path();
     pair["against"] = rows[reference].file->path();

@@ -1,22 +1,24 @@
 #include "quant/eval/card/card_difference.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <numbers>
 
-#include "quant/eval/paired_tests.h"
+#include "quant/eval/holm.h"
 
 namespace lathe {
 namespace {
 
-constexpr double kZ = 1.95996398454;  // two-sided 95 % of a normal distribution
-
-double variance_of(const Difference& d) {
-  const double error = (d.interval.high - d.interval.low) / (2.0 * kZ);
+double variance_of(const Interval& interval) {
+  const double error = (interval.high - interval.low) / (2.0 * kZ95);
   return error * error;
 }
 
-// Of the mean of tests with tasks of their own: variances add up.
+// Of the mean of tests with tasks of their own: variances add up. Sums of hundreds of tasks are
+// normal.
 std::optional<Difference> average_difference(const CardModel& model,
                                              const std::vector<Difference>& tests) {
   if (!card_average(model)) return std::nullopt;
@@ -27,49 +29,19 @@ std::optional<Difference> average_difference(const CardModel& model,
     if (std::find(std::begin(kCardTests), std::end(kCardTests), kind) == std::end(kCardTests)) {
       continue;
     }
+    if (!tests[i].interval) return std::nullopt;
     average.value += tests[i].value;
-    variance += variance_of(tests[i]);
+    variance += variance_of(*tests[i].interval);
     n += 1.0;
   }
   average.value /= n;
-  const double half = kZ * std::sqrt(variance) / n;
-  average.interval = {average.value - half, average.value + half};
-  average.noise = average.interval.contains(0.0);
+  const double error = std::sqrt(variance) / n;
+  average.interval = {average.value - kZ95 * error, average.value + kZ95 * error};
+  average.p = average.p_adjusted = std::erfc(std::abs(average.value) / error / std::numbers::sqrt2);
   return average;
 }
 
-}  // namespace
-
-Difference mean_difference(std::span<const double> reference, std::span<const double> other) {
-  const PairedDifference d = paired_bootstrap(reference, other);
-  return {d.mean, d.interval, other.size() < kMinChunksForTest || d.noise()};
-}
-
-Difference likelihood_difference(std::span<const double> chunk_nll_reference,
-                                 std::span<const double> chunk_nll) {
-  Difference d = mean_difference(chunk_nll_reference, chunk_nll);
-  d.value = std::expm1(d.value);
-  d.interval = {std::expm1(d.interval.low), std::expm1(d.interval.high)};
-  return d;
-}
-
-// The interval is that of a mean of paired differences, each -1, 0 or 1.
-Difference test_difference(const std::vector<bool>& reference, const std::vector<bool>& other) {
-  const Discordant counts = count_discordant(reference, other);
-  const auto n = static_cast<double>(other.size());
-  if (other.empty()) return {};
-  const double gained = static_cast<double>(counts.only_b),
-               lost = static_cast<double>(counts.only_a);
-  Difference d;
-  d.value = (gained - lost) / n;
-  const double half = kZ * std::sqrt(std::max(0.0, gained + lost - d.value * d.value * n)) / n;
-  d.interval = {d.value - half, d.value + half};
-  d.p = mcnemar_p(counts);
-  d.noise = *d.p >= kSignificance;
-  return d;
-}
-
-CardDifference card_difference(const CardModel& reference, const CardModel& other) {
+CardDifference difference_of(const CardModel& reference, const CardModel& other) {
   CardDifference out;
   if (reference.text && other.text) {
     out.ppl = likelihood_difference(reference.text->chunk_nll, other.text->chunk_nll);
@@ -81,6 +53,86 @@ CardDifference card_difference(const CardModel& reference, const CardModel& othe
     out.tests.push_back(test_difference(reference.tests[i].correct, other.tests[i].correct));
   }
   out.average = average_difference(other, out.tests);
+  return out;
+}
+
+std::vector<Difference*> figures_of(std::vector<CardDifference>& differences) {
+  std::vector<Difference*> out;
+  for (CardDifference& d : differences) {
+    if (d.ppl) out.push_back(&*d.ppl);
+    if (d.kld) out.push_back(&*d.kld);
+    for (Difference& test : d.tests) out.push_back(&test);
+    if (d.average) out.push_back(&*d.average);
+  }
+  return out;
+}
+
+// The fewest chunks with which a difference of texts can pass first among so many comparisons.
+std::size_t chunks_needed(std::size_t n_comparisons) {
+  std::size_t n_chunks = 1;
+  while (least_sign_flip_p(n_chunks) * static_cast<double>(n_comparisons) >= kSignificance) {
+    ++n_chunks;
+  }
+  return n_chunks;
+}
+
+}  // namespace
+
+Difference mean_difference(std::span<const double> reference, std::span<const double> other) {
+  const PairedDifference d = paired_difference(reference, other);
+  return {d.mean, d.interval, d.p, d.p};
+}
+
+Difference likelihood_difference(std::span<const double> chunk_nll_reference,
+                                 std::span<const double> chunk_nll) {
+  Difference d = mean_difference(chunk_nll_reference, chunk_nll);
+  d.value = std::expm1(d.value);
+  d.interval = expm1_of(d.interval);
+  return d;
+}
+
+Difference test_difference(const std::vector<bool>& reference, const std::vector<bool>& other) {
+  const Discordant counts = count_discordant(reference, other);
+  Difference d;
+  if (other.empty()) return d;
+  d.value = (static_cast<double>(counts.only_b) - static_cast<double>(counts.only_a)) /
+            static_cast<double>(other.size());
+  d.interval = share_difference_interval(counts, other.size());
+  d.p = d.p_adjusted = mcnemar_p(counts);
+  return d;
+}
+
+CardComparison compare_cards(std::span<const CardPair> pairs) {
+  CardComparison out;
+  for (const CardPair& pair : pairs) {
+    out.differences.push_back(difference_of(*pair.reference, *pair.other));
+    if (pair.other->text) out.n_chunks = pair.other->text->chunk_nll.size();
+  }
+  const std::vector<Difference*> figures = figures_of(out.differences);
+  std::vector<double> p;
+  for (const Difference* d : figures) p.push_back(d->p);
+  const std::vector<double> adjusted = holm_adjusted(p);
+  for (std::size_t i = 0; i < figures.size(); ++i) figures[i]->p_adjusted = adjusted[i];
+  out.n_comparisons = figures.size();
+  return out;
+}
+
+CardComparison compare_cards(const CardModel& reference, const CardModel& other) {
+  const CardPair pair{&reference, &other};
+  return compare_cards({&pair, 1});
+}
+
+std::string comparison_words(const CardComparison& comparison) {
+  std::string out = fmt::format(
+      "~ may be noise. Pair by pair over the same chunks (exact sign-flip test) and tasks "
+      "(McNemar);\n"
+      "family-wise error 5 % over {} {} (Holm).\n",
+      comparison.n_comparisons, comparison.n_comparisons == 1 ? "comparison" : "comparisons");
+  const std::size_t needed = chunks_needed(comparison.n_comparisons);
+  if (comparison.n_chunks > 0 && comparison.n_chunks < needed) {
+    out += fmt::format("{} {} cannot tell a difference from noise among so many: it takes {}.\n",
+                       comparison.n_chunks, comparison.n_chunks == 1 ? "chunk" : "chunks", needed);
+  }
   return out;
 }
 

@@ -1,20 +1,28 @@
-// How two models of a card differ, and whether that is more than noise: pair by pair, on the same
-// chunks and tasks (quant/eval/paired_tests.h).
+// How models of a card differ, and whether that is more than noise: pair by pair, on the same
+// chunks and tasks (quant/eval/paired_tests.h), with one bound for all comparisons of a report
+// (quant/eval/holm.h).
 #pragma once
 
+#include <cstddef>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
-#include "quant/eval/bootstrap.h"
 #include "quant/eval/card/card_figures.h"
+#include "quant/eval/paired_tests.h"
+#include "quant/eval/statistics.h"
 
 namespace lathe {
 
 struct Difference {
-  double value = 0.0;         // the other model minus the reference
-  Interval interval{};        // 95 %
-  bool noise = true;          // there may be none
-  std::optional<double> p{};  // of McNemar's test: the chance of so much by luck alone
+  double value = 0.0;  // the other model minus the reference
+  std::optional<Interval>
+      interval;             // 95 %, of this comparison alone; none of fewer than two values
+  double p = 1.0;           // the chance of so much by luck alone, of this comparison alone
+  double p_adjusted = 1.0;  // among all comparisons of the report
+
+  bool noise() const noexcept { return p_adjusted >= kSignificance; }  // there may be none
 };
 
 struct CardDifference {
@@ -24,14 +32,27 @@ struct CardDifference {
   std::optional<Difference> average;
 };
 
-// Both were measured together: the same chunks and tasks.
-CardDifference card_difference(const CardModel& reference, const CardModel& other);
+// Two models that were measured together: the same chunks and tasks.
+struct CardPair {
+  const CardModel* reference;
+  const CardModel* other;
+};
 
-// Fewer chunks cannot tell a difference from noise at 95 %: even if all agreed on its sign, that
-// would happen by luck in 2 of 2^5 cases.
-inline constexpr std::size_t kMinChunksForTest = 6;
+struct CardComparison {
+  std::vector<CardDifference> differences;  // in the order of the pairs
+  std::size_t n_comparisons = 0;            // the family: all figures of all pairs
+  std::size_t n_chunks = 0;                 // of the text; 0 without one
+};
 
-// The parts.
+// All pairs of one report, each once.
+CardComparison compare_cards(std::span<const CardPair> pairs);
+CardComparison compare_cards(const CardModel& reference, const CardModel& other);
+
+// For below the table: what its marks mean, and how many chunks it takes where there are too few
+// for any difference of the texts to pass.
+std::string comparison_words(const CardComparison& comparison);
+
+// The parts, not adjusted (p_adjusted is p).
 Difference likelihood_difference(std::span<const double> chunk_nll_reference,
                                  std::span<const double> chunk_nll);
 Difference mean_difference(std::span<const double> reference, std::span<const double> other);

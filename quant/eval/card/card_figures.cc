@@ -4,7 +4,9 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
+#include <utility>
 
+#include "quant/eval/divergence_chunks.h"
 #include "quant/eval/perplexity.h"
 
 namespace lathe {
@@ -47,19 +49,11 @@ CardText card_text_of_likelihoods(const ChunkRecords& records, std::size_t m,
 
 CardText card_text_of_candidate(const ChunkRecords& records, std::size_t m,
                                 std::size_t n_candidates) {
-  CardText out;
   DivergenceMeter all;
-  for (const std::vector<double>& record : records) {
-    DivergenceMeter chunk;
-    add_chunk(record, m, n_candidates, chunk);
-    add_chunk(record, m, n_candidates, all);
-    const DivergenceResult of_chunk = chunk.summary(false);
-    out.chunk_nll.push_back(std::log(of_chunk.ppl.value));
-    out.chunk_kld.push_back(of_chunk.kld.value);
-  }
-  out.divergence = all.summary(true);
-  out.ppl = out.divergence->ppl;
-  return out;
+  for (const std::vector<double>& record : records) add_chunk(record, m, n_candidates, all);
+  DivergenceChunks chunks = divergence_chunks(records, m, n_candidates);
+  const DivergenceResult divergence = all.summary(true);
+  return {divergence.ppl, std::move(chunks.nll), divergence, std::move(chunks.kld)};
 }
 
 // Every candidate's numbers hold the base's likelihoods, as put_divergence() writes them: first.

@@ -86,10 +86,9 @@ Estimate share_estimate(double n_hits, std::size_t n) noexcept {
   return {p, n < 2 ? 0.0 : std::sqrt(p * (1.0 - p) / static_cast<double>(n - 1))};
 }
 
-ShareInterval wilson_interval(double p, std::size_t n) noexcept {
+Interval wilson_interval(double p, std::size_t n) noexcept {
   if (n == 0) return {0.0, 1.0};
-  constexpr double kZ = 1.95996398454;  // two-sided 95 % of a normal distribution
-  const double z = kZ * kZ / static_cast<double>(n);
+  const double z = kZ95 * kZ95 / static_cast<double>(n);
   const double half = std::sqrt(z * p * (1.0 - p) + z * z / 4.0);
   return {(p + z / 2.0 - half) / (1.0 + z), (p + z / 2.0 + half) / (1.0 + z)};
 }

@@ -51,9 +51,6 @@ std::size_t count_characters(std::string_view text) noexcept;
 Estimate share_estimate(double n_hits, std::size_t n) noexcept;
 
 // The 95 % interval of Wilson for a share p of n.
-struct ShareInterval {
-  double low = 0.0, high = 0.0;
-};
-ShareInterval wilson_interval(double p, std::size_t n) noexcept;
+Interval wilson_interval(double p, std::size_t n) noexcept;
 
 }  // namespace lathe

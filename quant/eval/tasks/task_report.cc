@@ -27,7 +27,7 @@ std::string winogrande_line(const Task& task, const TaskVerdict& verdict,
 }
 
 std::string hellaswag_line(const RunningScore& running) {
-  const ShareInterval i = wilson_interval(running.score(), running.n());
+  const Interval i = wilson_interval(running.score(), running.n());
   return fmt::format("{}\t{:.8f}%\t[{:.4f}%, {:.4f}%]\n", running.n(), kPercent * running.score(),
                      kPercent * i.low, kPercent * i.high);
 }

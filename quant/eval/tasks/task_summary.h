@@ -21,8 +21,8 @@ struct TaskScores {
 
 struct TaskSummary {
   TaskScores all;
-  ShareInterval interval;  // of all.score, 95 %
-  Estimate chance;         // guessing: tasks over answers, as the peer has it
+  Interval interval;  // of all.score, 95 %
+  Estimate chance;    // guessing: tasks over answers, as the peer has it
   // ARC: Easy and Challenge; MMLU: subjects; in order of name. Empty where there is one group.
   std::vector<std::pair<std::string, TaskScores>> groups;
 };

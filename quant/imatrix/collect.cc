@@ -51,7 +51,10 @@ ImatrixCollector::ImatrixCollector(const Model& model, ThreadPool& pool, bool pr
     const std::vector<double> zeros(view.cols, 0.0);
     sums_.push_back({id, {0, zeros, zeros}});
   };
-  if (process_output) add({TensorRole::kOutput, -1});
+  if (process_output) {
+    const bool tied = !model.weights().get(TensorRole::kOutput, -1);
+    add({tied ? TensorRole::kTokenEmbd : TensorRole::kOutput, -1});
+  }
   for (int layer = 0; layer < n_layer; ++layer) {
     for (std::size_t role = 0; role < kTensorRoleCount; ++role) {
       const TensorId id{static_cast<TensorRole>(role), layer};
@@ -129,10 +132,12 @@ class Collection {
         options_(options),
         by_layer_(context.runner.options().order == RunOrder::kByLayer),
         collector_(context.runner.models()[0].model, context.pool, options.process_output) {
-    if (options.resume == nullptr) return;
-    collector_.restore(options.resume->sums);
-    nll_ = options.resume->nll;
-    n_before_ = n_done_ = options.resume->n_chunks;
+    if (options.resume != nullptr) {
+      collector_.restore(options.resume->sums);
+      nll_ = options.resume->nll;
+      n_before_ = n_done_ = options.resume->n_chunks;
+    }
+    mark();
   }
 
   Imatrix run(const CollectProgress& progress) {
@@ -147,6 +152,7 @@ class Collection {
          .done = [this](std::size_t n) { finish_chunks(n_before_ + n); },
          .progress = [&](double fraction,
                          std::string_view step) { return go_on(progress, fraction, step); },
+         .within_text = [&](double fraction) { return go_on(progress, fraction, {}); },
          .observers = observers});
     return result();
   }
@@ -173,23 +179,36 @@ class Collection {
   void finish_chunks(std::size_t n) {
     check_finite();
     const std::size_t before = std::exchange(n_done_, n);
+    mark();
     if (before == 0) warn_of_zeros();
     const std::size_t every = options_.save_every;
     const bool due = every > 0 && n / every > before / every;
     if ((due || by_layer_) && n < text_.n_chunks()) save();
   }
 
-  // Layer by layer, sums are only whole when a group of chunks is done, and are saved then.
+  void mark() {
+    collector_.mark();
+    marked_nll_ = nll_;
+  }
+
+  // Also in the middle of a chunk. Layer by layer, sums are only whole when a group of chunks is
+  // done, and are saved then.
   bool go_on(const CollectProgress& progress, double fraction, std::string_view step) {
     check_finite();
-    const auto ppl = options_.perplexity ? std::optional(perplexity_of(nll_)) : std::nullopt;
+    const auto ppl = options_.perplexity ? std::optional(perplexity_of(marked_nll_)) : std::nullopt;
     const double before = static_cast<double>(n_before_),
                  all = static_cast<double>(text_.n_chunks());
     if (!progress || progress(n_done_, ppl, (before + fraction * (all - before)) / all, step)) {
       return true;
     }
-    if (!by_layer_ && n_done_ < text_.n_chunks()) save();
+    save_before_end();
     return false;
+  }
+
+  void save_before_end() {
+    collector_.roll_back();
+    nll_ = marked_nll_;
+    if (!by_layer_ && n_done_ > n_before_ && n_done_ < text_.n_chunks()) save();
   }
 
   void check_finite() const {
@@ -224,7 +243,7 @@ class Collection {
   const CollectOptions& options_;
   const bool by_layer_;
   ImatrixCollector collector_;
-  Moments nll_;
+  Moments nll_, marked_nll_;  // so far; of whole chunks
   std::vector<double> values_;
   std::size_t n_before_ = 0, n_done_ = 0;  // chunks: of an earlier run, and of all
 };

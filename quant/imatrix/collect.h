@@ -22,7 +22,8 @@ namespace lathe {
 
 class ImatrixCollector : public Observer {
  public:
-  // Collects for the matrices in layers, and for output.weight where asked and there.
+  // Collects for the matrices in layers and, where asked, of the output head: output.weight, or
+  // token_embd.weight where the head is tied to it.
   ImatrixCollector(const Model& model, ThreadPool& pool, bool process_output);
 
   void on_text(std::size_t text) noexcept override { text_ = text; }
@@ -39,6 +40,10 @@ class ImatrixCollector : public Observer {
   // "weight: 12 of 256 columns" for inputs with columns that were zero in every token so far.
   std::vector<std::string> zero_columns() const;
 
+  // What was seen until the last mark(), which is at the end of a text.
+  void mark() { marked_ = sums_; }
+  void roll_back() { sums_ = marked_; }
+
   std::map<std::string, CollectedSums> sums() const;
   // Error (kFailed) for sums of a weight that this model does not have in that shape.
   void restore(const std::map<std::string, CollectedSums>& sums);
@@ -52,7 +57,7 @@ class ImatrixCollector : public Observer {
 
   ThreadPool& pool_;
   std::vector<int> slots_;  // by layer and role: index into sums_, -1 for those not collected
-  std::vector<Sums> sums_;
+  std::vector<Sums> sums_, marked_;
   std::size_t text_ = 0;
   std::optional<Place> first_bad_;
 };
@@ -76,8 +81,8 @@ using CollectProgress = std::function<bool(std::size_t n_chunks, const std::opti
                                            double fraction, std::string_view step)>;
 
 // With the first model of the context. Error (kFailed) at the first value that is not finite,
-// naming tensor and chunk, and when the progress says stop; what was collected until then is saved
-// first, except in the middle of a group of chunks (layer by layer).
+// naming tensor and chunk, and when the progress says stop; what whole chunks gave until then is
+// saved first (layer by layer: whole groups of chunks).
 Imatrix collect_imatrix(const EvalContext& context, const TextChunks& text,
                         const CollectOptions& options, const CollectProgress& progress = {});
 

@@ -81,7 +81,6 @@ Imatrix combine_imatrices(std::span<const Imatrix> parts, std::uint32_t legacy_c
       legacy_chunk_size == 0 ? assumed_chunk_size(parts) : legacy_chunk_size;
   Imatrix out;
   out.model = parts[0].model;
-  out.model_sha256 = parts[0].model_sha256;
   out.chunk_size = parts[0].chunk_size == 0 ? legacy : parts[0].chunk_size;
   std::map<std::string, Sum> totals;
   for (const Imatrix& part : parts) {
@@ -91,7 +90,7 @@ Imatrix combine_imatrices(std::span<const Imatrix> parts, std::uint32_t legacy_c
     }
     add_names(part, out);
     out.chunk_count += part.chunk_count;
-    if (part.model_sha256 != out.model_sha256) out.model = out.model_sha256 = "";
+    if (part.model != out.model) out.model = {};
   }
   for (const auto& [name, total] : totals) {
     ImatrixEntry& entry = out.entries[name];

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "quant/imatrix/legacy.h"
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/quote.h"
@@ -21,8 +22,6 @@ constexpr std::string_view kDatasets = "imatrix.datasets";
 constexpr std::string_view kChunkCount = "imatrix.chunk_count";
 constexpr std::string_view kChunkSize = "imatrix.chunk_size";
 constexpr std::string_view kDatasetHashes = "lathe.imatrix.dataset_sha256";
-constexpr std::string_view kModel = "lathe.imatrix.model";
-constexpr std::string_view kModelHash = "lathe.imatrix.model_sha256";
 constexpr std::string_view kSumSuffix = ".in_sum2";
 constexpr std::string_view kMeanSuffix = ".in_sum";
 constexpr std::string_view kCountSuffix = ".counts";
@@ -97,8 +96,7 @@ ImatrixEntry entry_of(const TensorInfo& sum, const TensorInfo* counts,
 }
 
 void read_provenance(const Metadata& metadata, Imatrix& out) {
-  out.model = metadata.text(kModel).value_or("");
-  out.model_sha256 = metadata.text(kModelHash).value_or("");
+  out.model = read_origin(metadata);
   const StringList* hashes = metadata.string_array(kDatasetHashes);
   if (hashes == nullptr) return;
   for (const std::string_view hash : *hashes) out.dataset_sha256.emplace_back(hash);
@@ -157,7 +155,9 @@ Imatrix parse_imatrix(std::span<const std::uint8_t> bytes, const std::string& wh
 
 Imatrix read_imatrix(const std::string& path) {
   const MappedFile file(path);
-  return parse_imatrix(file.bytes(), path);
+  Imatrix out = parse_imatrix(file.bytes(), path);
+  out.sha256 = sha256_hex(file.bytes());
+  return out;
 }
 
 namespace {
@@ -177,8 +177,7 @@ Metadata metadata_of(const Imatrix& imatrix) {
   if (!imatrix.dataset_sha256.empty()) {
     metadata.set(kDatasetHashes, Value::strings(string_list(imatrix.dataset_sha256)));
   }
-  if (!imatrix.model.empty()) metadata.set(kModel, Value::text(imatrix.model));
-  if (!imatrix.model_sha256.empty()) metadata.set(kModelHash, Value::text(imatrix.model_sha256));
+  put_origin(imatrix.model, metadata);
   return metadata;
 }
 

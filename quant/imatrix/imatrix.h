@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "quant/imatrix/imatrix_origin.h"
+
 namespace lathe {
 
 struct ImatrixEntry {
@@ -29,10 +31,11 @@ struct ImatrixEntry {
 };
 
 struct Imatrix {
-  std::string origin;  // file it was read from
+  std::string origin;    // file it was read from
+  std::string sha256{};  // of that file
   std::vector<std::string> datasets;
   std::vector<std::string> dataset_sha256;  // one for each data set, or none
-  std::string model, model_sha256;          // what it was collected from; empty where unknown
+  ImatrixOrigin model;                      // what it was collected from
   std::uint32_t chunk_count = 0;
   std::uint32_t chunk_size = 0;  // tokens per chunk; 0 where the file does not say (legacy)
   std::map<std::string, ImatrixEntry, std::less<>> entries;  // by name of the weight

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "quant/pipeline/tensor_encoder.h"
 #include "quant/plan/prune_metadata.h"
 #include "runtime/base/digest.h"
-#include "runtime/base/mapped_file.h"
+#include "runtime/base/error.h"
 #include "runtime/gguf/gguf_writer.h"
+#include "runtime/identity/fingerprint.h"
 #include "runtime/tensor_source.h"
 
 namespace lathe {
@@ -18,15 +20,58 @@ namespace fs = std::filesystem;
 
 constexpr std::uint32_t kQuantizationVersion = 2;
 constexpr std::size_t kMaxTextBytes = 127;  // other programs keep 128 with the end
+constexpr const char* kNoImportance = "-";
 
 std::string file_name(const std::string& path) { return fs::path(path).filename().string(); }
 
-std::string hash_of(const std::vector<std::uint8_t>& bytes) { return sha256_hex(bytes); }
-
-// Names, shapes and formats of all tensors and all keys: not the weights.
-std::string header_hash(const TensorSource& source) {
-  return hash_of(gguf_header_bytes(source.metadata(), source.tensors()));
+std::string hash_of(std::span<const std::uint8_t> bytes) { return sha256_hex(bytes); }
+std::string hash_of(const std::string& text) {
+  return hash_of({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
+
+std::string source_fingerprint(const QuantizeJob& job) {
+  return job.identity == nullptr ? std::string(64, '0') : job.identity->fingerprint;
+}
+
+std::string source_hash(const QuantizeJob& job, const std::string& tensor) {
+  if (job.identity == nullptr) return std::string(32, '0');
+  const auto found = job.identity->tensors.find(tensor);
+  if (found == job.identity->tensors.end())
+    throw failed(tensor + ": the identity has no hash of it");
+  return found->second;
+}
+
+// ---- what the source says of itself
+
+// Keys that say how a file was made, or how it is laid out.
+bool is_of_this_file(std::string_view key) {
+  return key.starts_with("lathe.") || key.starts_with("quantize.imatrix.") ||
+         key.starts_with("split.") || key == "general.quantization_version" ||
+         key == "general.file_type";
+}
+
+Metadata without_history(const Metadata& source) {
+  Metadata out = source;
+  for (const MetadataEntry& entry : source) {
+    if (is_of_this_file(entry.key)) out.erase(entry.key);
+  }
+  return out;
+}
+
+// A source that lathe made: how, for those who want to follow the steps back.
+void add_source_history(const Metadata& source, Metadata& out) {
+  const auto keep = [&](const char* from, const char* to) {
+    if (const auto text = source.text(from)) out.set(to, Value::text(std::string(*text)));
+  };
+  keep("lathe.version", "lathe.quantize.source_version");
+  keep("lathe.quantize.recipe", "lathe.quantize.source_recipe");
+  keep("lathe.quantize.plan_sha256", "lathe.quantize.source_plan_sha256");
+  keep("lathe.quantize.imatrix_sha256", "lathe.quantize.source_imatrix_sha256");
+  keep("lathe.quantize.source", "lathe.quantize.source_of_source");
+  keep("lathe.quantize.source_fingerprint", "lathe.quantize.source_of_source_fingerprint");
+}
+
+// ---- what this job does
 
 void add_imatrix_keys(const Imatrix& imatrix, Metadata& out) {
   out.set("quantize.imatrix.file", Value::text(imatrix.origin.substr(0, kMaxTextBytes)));
@@ -59,6 +104,24 @@ std::vector<std::string> explicit_rules(const Plan& plan) {
   return rules;
 }
 
+void add_imatrix_provenance(const Imatrix& imatrix, Metadata& out) {
+  if (!imatrix.sha256.empty()) {
+    out.set("lathe.quantize.imatrix_sha256", Value::text(imatrix.sha256));
+  }
+  if (imatrix.datasets.empty()) return;
+  out.set("lathe.quantize.imatrix_datasets", text_list(imatrix.datasets));
+  const auto& hashes = imatrix.dataset_sha256;
+  if (!hashes.empty()) out.set("lathe.quantize.imatrix_dataset_sha256", text_list(hashes));
+}
+
+Value inputs_list(const InputsByTensor& inputs) {
+  StringList list;
+  for (const auto& [name, of] : inputs) {
+    list.push_back(fmt::format("{} {} {}", name, of.source, of.importance));
+  }
+  return Value::strings(std::move(list));
+}
+
 void add_provenance(const QuantizeJob& job, Metadata& out) {
   const Plan& plan = job.plan;
   out.set("lathe.version", Value::text(job.lathe_version));
@@ -70,34 +133,60 @@ void add_provenance(const QuantizeJob& job, Metadata& out) {
     out.set("lathe.quantize.rules", text_list(rules));
   }
   out.set("lathe.quantize.source", Value::text(file_name(job.source.path())));
-  out.set("lathe.quantize.source_header_sha256", Value::text(header_hash(job.source)));
-  if (const std::string hash = imatrix_hash(job.imatrix); !hash.empty()) {
-    out.set(kImatrixHashKey, Value::text(hash));
+  out.set("lathe.quantize.source_fingerprint", Value::text(source_fingerprint(job)));
+  add_source_history(job.source.metadata(), out);
+  if (job.imatrix != nullptr) add_imatrix_provenance(*job.imatrix, out);
+  const std::vector<int> pruned =
+      compose_pruned(pruned_layers(job.source.metadata()), plan.pruned_layers);
+  if (!pruned.empty()) out.set(kPrunedKey, Value::array<std::int32_t>(std::span(pruned)));
+  out.set(kTensorsKey, inputs_list(tensor_inputs(job)));
+}
+
+// Of all matrices of the tensor, as encoders get it.
+std::string importance_hash(const QuantizeJob& job, const PlannedTensor& tensor) {
+  if (tensor.copied()) return kNoImportance;
+  std::vector<float> all;
+  const std::uint64_t n_mat = tensor.source.dims[2] * tensor.source.dims[3];
+  for (std::uint64_t mat = 0; mat < n_mat; ++mat) {
+    const std::vector<float> importance = importance_for(job, tensor, mat);
+    if (importance.empty() && n_mat == 1) return kNoImportance;
+    all.push_back(static_cast<float>(importance.size()));  // some may have none
+    all.insert(all.end(), importance.begin(), importance.end());
   }
-  if (job.imatrix != nullptr && !job.imatrix->datasets.empty()) {
-    out.set("lathe.quantize.imatrix_datasets", text_list(job.imatrix->datasets));
-    const auto& hashes = job.imatrix->dataset_sha256;
-    if (!hashes.empty()) out.set("lathe.quantize.imatrix_dataset_sha256", text_list(hashes));
-  }
-  if (!plan.pruned_layers.empty()) {
-    out.set(kPrunedKey, Value::array<std::int32_t>(std::span(plan.pruned_layers)));
-  }
+  return hash_bytes(
+      {reinterpret_cast<const std::uint8_t*>(all.data()), all.size() * sizeof(float)});
 }
 
 }  // namespace
 
-std::string imatrix_hash(const Imatrix* imatrix) {
-  std::error_code error;
-  if (imatrix == nullptr || !fs::is_regular_file(imatrix->origin, error)) return {};
-  return sha256_hex(MappedFile(imatrix->origin).bytes());
+InputsByTensor tensor_inputs(const QuantizeJob& job) {
+  InputsByTensor out;
+  for (const PlannedTensor& t : job.plan.tensors) {
+    out[t.name] = {source_hash(job, t.source.name), importance_hash(job, t)};
+  }
+  return out;
+}
+
+InputsByTensor read_tensor_inputs(const Metadata& metadata) {
+  const Value* value = metadata.find(kTensorsKey);
+  const StringList* lines = value == nullptr ? nullptr : value->as_strings();
+  InputsByTensor out;
+  if (lines == nullptr) return out;
+  for (const std::string_view line : *lines) {
+    // Names may hold anything; hashes hold no blanks.
+    const std::size_t second = line.rfind(' ');
+    if (second == line.npos || second == 0) return {};
+    const std::size_t first = line.rfind(' ', second - 1);
+    if (first == line.npos) return {};
+    out[std::string(line.substr(0, first))] = {
+        std::string(line.substr(first + 1, second - first - 1)),
+        std::string(line.substr(second + 1))};
+  }
+  return out;
 }
 
 Metadata quantized_metadata(const QuantizeJob& job) {
-  Metadata out = job.source.metadata();
-  for (const char* key : {"general.quantization_version", "general.file_type", "split.no",
-                          "split.count", "split.tensors.count"}) {
-    out.erase(key);
-  }
+  Metadata out = without_history(job.source.metadata());
   out.set("general.quantization_version", Value::u32(kQuantizationVersion));
   out.set("general.file_type", Value::u32(job.plan.file_type));
   if (job.imatrix != nullptr) add_imatrix_keys(*job.imatrix, out);
@@ -108,18 +197,19 @@ Metadata quantized_metadata(const QuantizeJob& job) {
 }
 
 std::string job_fingerprint(const QuantizeJob& job) {
-  std::string text = fmt::format("encoder {}\nimatrix {}\nsource {}\n", kEncoderVersion,
-                                 imatrix_hash(job.imatrix), header_hash(job.source));
-  for (const std::string& path : job.source.file_paths()) {
-    std::error_code error;
-    const auto time = fs::last_write_time(path, error).time_since_epoch().count();
-    text += fmt::format("file {} {}\n", fs::file_size(path, error), time);
+  std::string text =
+      fmt::format("encoder {}\nsource {}\n", kEncoderVersion, source_fingerprint(job));
+  for (const auto& [name, of] : tensor_inputs(job)) {
+    text += fmt::format("{} {} {}\n", name, of.source, of.importance);
   }
   text += fmt::format("split {} {} {}\n", job.split.like_source, job.split.max_bytes,
                       job.split.max_tensors);
+  for (const PlannedTensor& t : job.plan.tensors) {
+    if (job.split.like_source) text += fmt::format("{} {}\n", t.source.file_index, t.source.offset);
+  }
   text += "metadata " + hash_of(gguf_header_bytes(quantized_metadata(job), {})) + "\n";
   text += decisions_text(job.plan);
-  return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  return hash_of(text);
 }
 
 }  // namespace lathe

@@ -16,6 +16,7 @@
 #include "runtime/base/disk_space.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
+#include "runtime/identity/fingerprint.h"
 #include "runtime/tensor_source.h"
 
 namespace lathe {
@@ -47,13 +48,14 @@ class Pipeline {
  public:
   Pipeline(const QuantizeJob& job, const Shards& shards, const KernelTable& kernels,
            ThreadPool& pool)
-      : job_(job), kernels_(kernels), pool_(pool), encoder_(job, kernels, pool), reusable_(job) {
+      : job_(job),
+        kernels_(kernels),
+        pool_(pool),
+        encoder_(job, kernels, pool),
+        reusable_(job, tensor_inputs(job)) {
     for (const auto& shard : shards) order_.insert(order_.end(), shard.begin(), shard.end());
     progress_.elements_total = job.plan.n_elements();
     journal_contents_.job = job_fingerprint(job);
-    if (job.reuse != nullptr && !reusable_.obstacle().empty()) {
-      result_.warnings.push_back(reusable_.obstacle());
-    }
   }
 
   QuantizeResult run(const Shards& shards) {
@@ -73,6 +75,7 @@ class Pipeline {
       journal.keep(keep);
       throw;
     }
+    for (std::string& why : reusable_.obstacles()) result_.warnings.push_back(std::move(why));
     verify(out);
     out.finish();
     result_.file_bytes = out.total_bytes();
@@ -132,7 +135,7 @@ class Pipeline {
     if (tensor.copied()) {
       copy(job_.source, tensor.source, write);
       ++result_.n_copied;
-    } else if (const TensorInfo* old = reusable_.find(tensor, encoder_)) {
+    } else if (const TensorInfo* old = reusable_.find(tensor)) {
       copy(*job_.reuse, *old, write);
       job_.reuse->done_with(*old);
       ++result_.n_reused;
@@ -203,6 +206,17 @@ class Pipeline {
   bool stopped_ = false;
 };
 
+// Hashing the source shows as work on its first tensor.
+HashProgress hash_progress(const QuantizeJob& job) {
+  if (!job.progress) return {};
+  return [&job](double) {
+    QuantizeProgress progress;
+    progress.tensor = &job.plan.tensors.front();
+    progress.elements_total = job.plan.n_elements();
+    return job.progress(progress);
+  };
+}
+
 }  // namespace
 
 std::size_t resumable_tensors(const std::string& out_path) {
@@ -215,6 +229,12 @@ QuantizeResult quantize(const QuantizeJob& job, const KernelTable& kernels, Thre
     throw usage_error(problems.size() == 1
                           ? problems.front()
                           : fmt::format("{} (and {} more)", problems.front(), problems.size() - 1));
+  }
+  if (job.identity == nullptr) {
+    const ModelIdentity identity = source_identity(job.source, pool, hash_progress(job));
+    QuantizeJob known = job;
+    known.identity = &identity;
+    return quantize(known, kernels, pool);
   }
   const Shards shards = split_tensors(job);
   check_paths(job, output_paths(job.out_path, shards.size()));

@@ -26,6 +26,7 @@
 namespace lathe {
 
 class TensorSource;
+struct ModelIdentity;
 
 struct QuantizeProgress {
   std::size_t n_tensors_done = 0;
@@ -54,6 +55,9 @@ struct QuantizeJob {
   const TensorSource* reuse = nullptr;  // an older output: what would come out the same is copied
   bool provenance = true;               // say in the file how it was made
   std::string lathe_version = {};       // for the provenance
+  // Of the source (runtime/identity/fingerprint.h); null: worked out by quantize(), which reads all
+  // of the source for that.
+  const ModelIdentity* identity = nullptr;
 };
 
 struct TensorError {

@@ -1,66 +1,70 @@
 #include "quant/pipeline/reuse.h"
 
-#include <algorithm>
-#include <cstring>
+#include <fmt/format.h>
 
-#include "quant/pipeline/provenance.h"
-#include "quant/pipeline/tensor_encoder.h"
+#include <utility>
+
 #include "runtime/base/error.h"
 #include "runtime/tensor_source.h"
 
 namespace lathe {
-namespace {
 
-constexpr std::uint64_t kSampledRows = 16;
-
-std::string hash_in(const Metadata& metadata) {
-  if (!metadata.has(kImatrixHashKey)) return {};
-  return std::string(metadata.require_text(kImatrixHashKey));
-}
-
-}  // namespace
-
-ReusableTensors::ReusableTensors(const QuantizeJob& job) : job_(job) {
-  if (job.reuse == nullptr) {
-    obstacle_ = "nothing to reuse";
-    return;
-  }
+ReusableTensors::ReusableTensors(const QuantizeJob& job, InputsByTensor inputs)
+    : job_(job), now_(std::move(inputs)) {
+  if (job.reuse == nullptr) return;
   const Metadata& metadata = job.reuse->metadata();
+  before_ = read_tensor_inputs(metadata);
   if (!metadata.has(kEncoderKey)) {
-    obstacle_ = job.reuse->path() + ": says nothing of how it was made, so nothing is reused";
+    general_obstacle_ = "it does not say how it was made";
   } else if (metadata.require_uint(kEncoderKey) != kEncoderVersion) {
-    obstacle_ = job.reuse->path() + ": made by another version of the encoders, nothing is reused";
+    general_obstacle_ = "it was made by another version of the encoders";
+  } else if (before_.empty()) {
+    general_obstacle_ = "it does not say from which bytes its tensors were made";
   }
-  same_imatrix_ = hash_in(metadata) == imatrix_hash(job.imatrix);
-  if (const auto pruned = metadata.uint_list(kPrunedKey)) {
-    for (const std::uint64_t layer : *pruned) pruned_.push_back(static_cast<int>(layer));
-  }
+  if (!general_obstacle_.empty()) return;
+  source_pruned_ = pruned_layers(job.source.metadata());
+  old_pruned_ = pruned_layers(metadata);
 }
 
-const TensorInfo* ReusableTensors::find(const PlannedTensor& tensor, TensorEncoder& encoder) const {
-  if (!obstacle_.empty() || tensor.copied()) return nullptr;
-  const bool importance_matters = find_codec(tensor.format)->uses_importance;
-  if (importance_matters && !same_imatrix_) return nullptr;
-  const auto old_name = name_after_pruning(tensor.source.name, pruned_);
-  const TensorInfo* old = old_name ? job_.reuse->find(*old_name) : nullptr;
-  if (old == nullptr || old->format != tensor.format || old->dims != tensor.source.dims) {
-    return nullptr;
+const TensorInfo* ReusableTensors::find(const PlannedTensor& tensor) {
+  if (job_.reuse == nullptr || !general_obstacle_.empty() || tensor.copied()) return nullptr;
+  const std::string& name = tensor.source.name;
+  std::string old_name = name;
+  if (const int layer = layer_of_tensor(name); layer >= 0) {
+    const auto there = layer_after_pruning(original_layer(layer, source_pruned_), old_pruned_);
+    old_name = there ? with_layer(name, *there) : std::string{};
   }
-  return sampled_rows_agree(tensor, *old, encoder) ? old : nullptr;
+  const TensorInfo* old = job_.reuse->find(old_name);
+  const std::string reason = obstacle(tensor, old, old_name);
+  if (reason.empty()) return old;
+  ++counts_[reason];
+  return nullptr;
 }
 
-bool ReusableTensors::sampled_rows_agree(const PlannedTensor& tensor, const TensorInfo& old,
-                                         TensorEncoder& encoder) const {
-  const std::uint64_t rows = tensor.source.rows(), n = std::min(kSampledRows, rows);
-  std::vector<std::uint8_t> buffer(row_bytes(tensor.format, tensor.source.cols()));
-  for (std::uint64_t k = 0; k < n; ++k) {
-    const std::uint64_t row = n == 1 ? 0 : k * (rows - 1) / (n - 1);
-    const std::vector<float> importance = importance_for(job_, tensor, row / tensor.source.dims[1]);
-    const auto now = encoder.encode(tensor, row, 1, importance);
-    const auto before = job_.reuse->rows(old, row, 1, buffer);
-    if (std::memcmp(now.data(), before.data(), now.size()) != 0) return false;
+std::string ReusableTensors::obstacle(const PlannedTensor& tensor, const TensorInfo* old,
+                                      const std::string& old_name) const {
+  if (old == nullptr) return "not in it";
+  if (old->dims != tensor.source.dims) return "of another shape there";
+  if (old->format != tensor.format) return "of another type there";
+  const auto before = before_.find(old_name);
+  const auto now = now_.find(tensor.name);
+  if (before == before_.end() || now == now_.end()) return "of unknown origin there";
+  if (before->second.source != now->second.source) return "made from other source bytes";
+  if (before->second.importance != now->second.importance) return "made with other importance";
+  return {};
+}
+
+std::vector<std::string> ReusableTensors::obstacles() const {
+  if (job_.reuse == nullptr) return {};
+  if (!general_obstacle_.empty()) {
+    return {fmt::format("{}: {}, so nothing is reused", job_.reuse->path(), general_obstacle_)};
   }
-  return true;
+  std::vector<std::string> out;
+  for (const auto& [reason, n] : counts_) {
+    out.push_back(fmt::format("{}: {} {} not reused: {}", job_.reuse->path(), n,
+                              n == 1 ? "tensor was" : "tensors were", reason));
+  }
+  return out;
 }
 
 }  // namespace lathe

@@ -1,36 +1,38 @@
 // Tensors of an older output that would come out the same, so that only what changed is encoded.
 #pragma once
 
-#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "quant/pipeline/provenance.h"
 #include "quant/pipeline/quantize.h"
 
 namespace lathe {
 
-class TensorEncoder;
-
-// Encoding is deterministic: the same rows, importance and encoder give the same bytes. The older
-// file's provenance must name this encoder version and this importance matrix; that the weights are
-// the same is seen from rows that are encoded again and compared byte by byte.
+// Encoding is deterministic: the same source bytes, importance, format and encoder give the same
+// bytes. The older file's provenance says all four (quant/pipeline/provenance.h); a tensor of which
+// it does not is encoded again.
 class ReusableTensors {
  public:
-  explicit ReusableTensors(const QuantizeJob& job);
+  // `inputs`: tensor_inputs() of the job.
+  ReusableTensors(const QuantizeJob& job, InputsByTensor inputs);
 
-  // The tensor of the older file; nullptr when it must be encoded.
-  const TensorInfo* find(const PlannedTensor& tensor, TensorEncoder& encoder) const;
-  // Why nothing can be reused at all; empty when something may be.
-  const std::string& obstacle() const noexcept { return obstacle_; }
+  // The tensor in the older file; nullptr when it must be encoded, which is counted by reason.
+  const TensorInfo* find(const PlannedTensor& tensor);
+  // Why tensors were not reused, in a sentence each; empty when all were, or nothing was asked for.
+  std::vector<std::string> obstacles() const;
 
  private:
-  bool sampled_rows_agree(const PlannedTensor& tensor, const TensorInfo& old,
-                          TensorEncoder& encoder) const;
+  // Empty when `old` can be taken.
+  std::string obstacle(const PlannedTensor& tensor, const TensorInfo* old,
+                       const std::string& old_name) const;
 
   const QuantizeJob& job_;
-  std::string obstacle_;
-  bool same_imatrix_ = false;
-  std::vector<int> pruned_;  // of the older file
+  InputsByTensor now_, before_;
+  std::vector<int> source_pruned_, old_pruned_;  // in the numbers of the original model
+  std::string general_obstacle_;                 // to reusing anything
+  std::map<std::string, std::size_t> counts_;    // tensors by reason
 };
 
 }  // namespace lathe

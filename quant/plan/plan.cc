@@ -2,12 +2,32 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
+#include "quant/plan/pruned_layers.h"
 #include "runtime/base/digest.h"
 
 namespace lathe {
+namespace {
+
+// Texts may hold anything, line ends too.
+std::string sized(std::string_view text) { return fmt::format("{}:{}", text.size(), text); }
+
+std::string value_text(const MetadataOverride& override) {
+  return std::visit(
+      [](const auto& value) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+          return sized(value);
+        } else {
+          return fmt::format("{}", value);
+        }
+      },
+      override.value);
+}
+
+}  // namespace
 
 bool is_quantizable(const TensorInfo& tensor) noexcept {
   const std::string_view name = tensor.name;
@@ -19,16 +39,18 @@ bool is_quantizable(const TensorInfo& tensor) noexcept {
 std::optional<std::string> name_after_pruning(const std::string& tensor,
                                               std::span<const int> pruned) {
   const int layer = layer_of_tensor(tensor);
-  const auto at = std::lower_bound(pruned.begin(), pruned.end(), layer);
-  if (at != pruned.end() && *at == layer) return std::nullopt;
-  const auto n_before = static_cast<int>(at - pruned.begin());
-  if (n_before == 0) return tensor;
-  const std::size_t rest = tensor.find('.', tensor.find('.') + 1);
-  return fmt::format("blk.{}{}", layer - n_before, tensor.substr(rest));
+  if (layer < 0) return tensor;
+  const auto now = layer_after_pruning(layer, pruned);
+  return now ? std::optional(with_layer(tensor, *now)) : std::nullopt;
 }
 
 std::string decisions_text(const Plan& plan) {
-  std::string text;
+  std::string text =
+      fmt::format("recipe {} file type {} importance {} pruned {}\n", sized(plan.recipe),
+                  plan.file_type, plan.imatrix ? 1 : 0, fmt::join(plan.pruned_layers, ","));
+  for (const MetadataOverride& o : plan.overrides) {
+    text += fmt::format("metadata {} {} {}\n", sized(o.key), override_type_name(o), value_text(o));
+  }
   for (const PlannedTensor& t : plan.tensors) {
     text += fmt::format("{} {} {} {}\n", t.source.name, t.name, format_name(t.format),
                         t.use_importance ? 1 : 0);

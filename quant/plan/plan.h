@@ -82,7 +82,8 @@ struct Plan {
 // leave_output.
 Plan make_plan(const ModelHeader& model, const PlanRequest& request);
 
-// Every decision as text, a line for each tensor, and its SHA-256.
+// Every decision as text: the recipe, the file type, what is pruned, metadata that is set, and a
+// line for each tensor. And its SHA-256.
 std::string decisions_text(const Plan& plan);
 std::string decisions_sha256(const Plan& plan);
 

@@ -105,17 +105,18 @@ BlockInfluenceCollector::Result measure_block_influence(const EvalContext& conte
   BlockInfluenceCollector collector(traits.n_layer, traits.n_embd, context.pool);
   Observer* const observers[] = {&collector};
   const ChunkTexts texts(text, 0, text.n_ctx());
+  const auto go_on = [&](double fraction, std::string_view step) {
+    if (collector.first_bad()) {
+      throw failed(
+          fmt::format("chunk {}: a hidden state is not finite", *collector.first_bad() + 1));
+    }
+    return !progress || progress(fraction, step);
+  };
   context.runner.run(texts.texts(),
                      {.logits = {},
                       .done = [&](std::size_t n) { collector.finish_texts(n); },
-                      .progress =
-                          [&](double fraction, std::string_view step) {
-                            if (collector.first_bad()) {
-                              throw failed(fmt::format("chunk {}: a hidden state is not finite",
-                                                       *collector.first_bad() + 1));
-                            }
-                            return !progress || progress(fraction, step);
-                          },
+                      .progress = go_on,
+                      .within_text = [&](double fraction) { return go_on(fraction, {}); },
                       .observers = observers});
   return collector.result();
 }

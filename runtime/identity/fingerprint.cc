@@ -50,10 +50,10 @@ bool is_layout_key(std::string_view key) {
   return key.starts_with("split.") || key == "general.alignment";
 }
 
-std::string weights_digest(const GgufFile& file, const ModelIdentity& identity) {
+std::string weights_digest(const TensorSource& source, const ModelIdentity& identity) {
   FieldDigest digest("lathe weights 1");
   for (const auto& [name, hash] : identity.tensors) {
-    const TensorInfo& info = file.require(name);
+    const TensorInfo& info = source.require(name);
     digest.text(name);
     digest.text(format_name(info.format));
     for (const std::uint64_t dim : info.dims) digest.number(dim);
@@ -99,8 +99,20 @@ class TensorHasher {
     if (options_.pool == nullptr) own.emplace(ThreadPoolOptions{.pin = false});
     ThreadPool& pool = own ? *own : *options_.pool;
     const std::uint64_t available = memory_info().available;
+    // A model that does not fit in memory would push out what does.
     const bool drop = available > 0 && file_.total_file_bytes() > available / 10 * 9;
-    return hash_tensors(file_, wanted, drop, pool, options_.progress);
+    ReadHints hints;
+    if (!file_.files().empty()) {
+      hints.will_read = [&](const TensorInfo& t, std::uint64_t first, std::uint64_t n) {
+        file_.files()[t.file_index].advise_will_need(t.offset + first, n);
+      };
+    }
+    if (!file_.files().empty() && drop) {
+      hints.was_read = [&](const TensorInfo& t, std::uint64_t first, std::uint64_t n) {
+        file_.files()[t.file_index].drop(t.offset + first, n);
+      };
+    }
+    return hash_tensors(file_, wanted, pool, options_.progress, hints);
   }
 
   void store(const std::vector<std::string>& all, const std::vector<bool>& sound) const {
@@ -121,6 +133,20 @@ class TensorHasher {
   std::vector<PlacedHashes> known_;  // by file
 };
 
+ModelIdentity identity_of(const TensorSource& source, const std::vector<std::string>& hashes) {
+  ModelIdentity out;
+  for (std::size_t t = 0; t < hashes.size(); ++t) {
+    out.tensors.emplace(source.tensors()[t].name, hashes[t]);
+  }
+  out.weights = weights_digest(source, out);
+  out.metadata = metadata_fingerprint(source.metadata());
+  FieldDigest digest("lathe model 1");
+  digest.text(out.metadata);
+  digest.text(out.weights);
+  out.fingerprint = digest.hex();
+  return out;
+}
+
 }  // namespace
 
 std::string metadata_fingerprint(const Metadata& metadata) {
@@ -137,18 +163,13 @@ std::string metadata_fingerprint(const Metadata& metadata) {
 }
 
 ModelIdentity model_identity(const GgufFile& file, const IdentityOptions& options) {
-  const std::vector<std::string> hashes = TensorHasher(file, options).run();
-  ModelIdentity out;
-  for (std::size_t t = 0; t < hashes.size(); ++t) {
-    out.tensors.emplace(file.tensors()[t].name, hashes[t]);
-  }
-  out.weights = weights_digest(file, out);
-  out.metadata = metadata_fingerprint(file.metadata());
-  FieldDigest digest("lathe model 1");
-  digest.text(out.metadata);
-  digest.text(out.weights);
-  out.fingerprint = digest.hex();
-  return out;
+  return identity_of(file, TensorHasher(file, options).run());
+}
+
+ModelIdentity source_identity(const TensorSource& source, ThreadPool& pool,
+                              const HashProgress& progress) {
+  const std::vector<bool> all(source.tensors().size(), true);
+  return identity_of(source, hash_tensors(source, all, pool, progress));
 }
 
 std::string model_fingerprint(const GgufFile& file) { return model_identity(file).fingerprint; }

@@ -37,6 +37,10 @@ struct IdentityOptions {
 // sound. Call it once in a job and hand the result on. Error (kFailed) when stopped.
 ModelIdentity model_identity(const GgufFile& file, const IdentityOptions& options = {});
 
+// The same of anything that has tensors, without a cache.
+ModelIdentity source_identity(const TensorSource& source, ThreadPool& pool,
+                              const HashProgress& progress = {});
+
 // model_identity().fingerprint
 std::string model_fingerprint(const GgufFile& file);
 

@@ -53,7 +53,7 @@ class Cache : public testing::Test {
   TempDir dir_;
   ModelFile model_;
   const std::string path_ = dir_.file("m.gguf"), folder_ = dir_.file("cache/lathe/hashes");
-  const std::string truth_ = hash_bytes(std::vector<std::uint8_t>(16, 1));
+  const std::string truth_ = hash_rows(std::vector<std::uint8_t>(16, 1), 16);
 };
 
 TEST_F(Cache, IsWrittenAndRead) {
@@ -77,7 +77,7 @@ TEST_F(Cache, DoesNotCountForAChangedFile) {
   file.put(7);
   file.close();
   model_.tensors[0].data[0] = 7;
-  EXPECT_EQ(hash_of_a(), hash_bytes(model_.tensors[0].data));
+  EXPECT_EQ(hash_of_a(), hash_rows(model_.tensors[0].data, 16));
 }
 
 TEST_F(Cache, DoesNotCountWhereOnlyTheTimeOfContentWasPutBack) {

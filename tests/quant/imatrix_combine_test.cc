@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "kernels/tiers.h"
 #include "models/registry.h"
 #include "quant/imatrix/collect.h"
@@ -23,7 +25,7 @@ using testing::HasSubstr;
 
 Imatrix part(std::string origin, ImatrixEntry entry, std::uint32_t chunk_size = 100) {
   Imatrix m;
-  m.origin = m.model = std::move(origin);
+  m.origin = m.model.name = std::move(origin);
   m.datasets = {m.origin + ".txt"};
   m.chunk_count = 2;
   m.chunk_size = chunk_size;
@@ -148,11 +150,42 @@ TEST_F(Resume, AnInterruptedRunEndsInTheSameBytes) {
   options.resume = &done;
   std::vector<std::size_t> done_chunks;
   const Imatrix rest = collect(options, [&](std::size_t n, const auto&, double, auto) {
-    done_chunks.push_back(n);
+    if (done_chunks.empty() || done_chunks.back() != n) done_chunks.push_back(n);
     return true;
   });
-  EXPECT_THAT(done_chunks, ElementsAre(6u, 7u));
+  EXPECT_THAT(done_chunks, ElementsAre(5u, 6u, 7u));
   EXPECT_EQ(written(rest), whole);
+}
+
+// A stop is heard after each layer; what was seen of the chunk that was cut off does not count.
+TEST_F(Resume, ARunThatIsStoppedWithinAChunkEndsInTheSameBytes) {
+  const std::vector<char> whole = written(collect({}));
+  std::size_t n_calls = 0;
+  collect({}, [&](std::size_t, const auto&, double, auto) { return ++n_calls > 0; });
+  const std::size_t per_chunk = n_calls / 7;
+  ASSERT_GE(per_chunk, 3u) << "layers, and the end of the chunk";
+  for (std::size_t stop = per_chunk; stop < 3 * per_chunk; ++stop) {
+    std::optional<Checkpoint> done;
+    CollectOptions options;
+    options.save = [&](const Checkpoint& checkpoint, const Imatrix& so_far) {
+      EXPECT_EQ(so_far.chunk_count, checkpoint.n_chunks);
+      done = checkpoint;
+    };
+    std::size_t n = 0;
+    double last = 0.0;
+    EXPECT_THROW(collect(options,
+                         [&](std::size_t, const auto&, double fraction, auto) {
+                           EXPECT_GE(fraction, last);
+                           last = fraction;
+                           return ++n < stop;
+                         }),
+                 Error);
+    ASSERT_TRUE(done);
+    EXPECT_EQ(done->n_chunks, stop / per_chunk);
+    CollectOptions rest;
+    rest.resume = &*done;
+    EXPECT_EQ(written(collect(rest)), whole) << "stopped at call " << stop;
+  }
 }
 
 TEST_F(Resume, AnotherRunIsRefused) {

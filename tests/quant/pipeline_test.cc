@@ -348,7 +348,7 @@ TEST_F(Pipeline, TheFileSaysHowItWasMade) {
   EXPECT_EQ(metadata.require_text("lathe.version"), "1.2.3");
   EXPECT_EQ(metadata.require_text("lathe.quantize.recipe"), "Q4_K_M");
   EXPECT_EQ(metadata.require_text("lathe.quantize.source"), "tiny-llama-f16.gguf");
-  EXPECT_EQ(metadata.require_text("lathe.quantize.source_header_sha256").size(), 64u);
+  EXPECT_EQ(metadata.require_text("lathe.quantize.source_fingerprint").size(), 64u);
   EXPECT_THAT(*metadata.uint_list("lathe.prune.layers"), testing::ElementsAre(1u));
   const StringList* rules = metadata.string_array("lathe.quantize.rules");
   ASSERT_NE(rules, nullptr);

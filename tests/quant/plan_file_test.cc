@@ -125,6 +125,12 @@ TEST_F(PlanText, KnowsWhetherItWasEdited) {
   EXPECT_FALSE(edited([](json& p) { tensor(p, "blk.1.attn_q.weight")["reason"] = "why not"; }));
   EXPECT_TRUE(edited([](json& p) { tensor(p, "blk.1.attn_q.weight")["to"] = "q8_0"; }));
   EXPECT_TRUE(edited([](json& p) { tensor(p, "blk.1.attn_q.weight")["importance"] = false; }));
+  EXPECT_TRUE(edited([](json& p) { p["recipe"] = "Q4_K_S"; }));
+  EXPECT_TRUE(edited([](json& p) { p["file_type"] = 14; }));
+  EXPECT_TRUE(edited([](json& p) { p["imatrix"] = true; }));
+  EXPECT_TRUE(edited([](json& p) {
+    p["metadata"].push_back({{"key", "general.name"}, {"type", "str"}, {"value", "x"}});
+  }));
   EXPECT_TRUE(edited([](json& p) { p.erase("decisions_sha256"); })) << "written by hand";
 }
 

@@ -61,14 +61,17 @@ void print_written(const ImatrixOptions& options, const Imatrix& imatrix) {
 
 // The run: what it is of, and what of it was done before.
 struct Run {
-  std::string fingerprint;
+  ModelIdentity model;
+  ImatrixOrigin model_origin;
   TextOrigin origin;
   RunIdentity identity;
   Checkpoint done;
 
-  Run(const ImatrixOptions& options, const OpenModel& open, TextOrigin text)
-      : fingerprint(model_fingerprint(open.file)), origin(std::move(text)) {
-    identity = {{"model", fingerprint},
+  Run(const ImatrixOptions& options, OpenModel& open, TextOrigin text)
+      : model(model_identity(open.file, {.pool = &open.pool})),
+        model_origin(origin_of(open.file, &model)),
+        origin(std::move(text)) {
+    identity = {{"model", model.fingerprint},
                 {"text", origin.all_sha256},
                 {"context", std::to_string(eval_context(options.engine))},
                 {"first chunk", std::to_string(options.text.from_chunk)},
@@ -83,10 +86,9 @@ struct Run {
   }
 };
 
-void add_origin(const ImatrixOptions& options, const Run& run, Imatrix& imatrix) {
+void add_origin(const Run& run, Imatrix& imatrix) {
   imatrix.dataset_sha256 = run.origin.sha256;
-  imatrix.model = std::filesystem::path(options.engine.model).filename().string();
-  imatrix.model_sha256 = run.fingerprint;
+  imatrix.model = run.model_origin;
 }
 
 CollectOptions collect_options(const ImatrixOptions& options, const Run& run) {
@@ -99,7 +101,7 @@ CollectOptions collect_options(const ImatrixOptions& options, const Run& run) {
           .save =
               [&](const Checkpoint& checkpoint, const Imatrix& so_far) {
                 Imatrix imatrix = so_far;
-                add_origin(options, run, imatrix);
+                add_origin(run, imatrix);
                 write_checkpoint(checkpoint, run.identity, options.checkpoint());
                 write(options, imatrix);
               },
@@ -126,7 +128,7 @@ Imatrix collect(const ImatrixOptions& options, OpenModel& open, const TextChunks
   Imatrix imatrix = collect_imatrix({*runner, open.kernels, open.pool}, text,
                                     collect_options(options, run), progress);
   values.finish();
-  add_origin(options, run, imatrix);
+  add_origin(run, imatrix);
   if (!options.no_ppl) {
     fmt::print("Final estimate: PPL = {:.4f} +/- {:.5f}\n", last.value, last.error);
   }

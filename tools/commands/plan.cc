@@ -7,6 +7,7 @@
 #include <string>
 
 #include "quant/plan/plan_file.h"
+#include "tools/cli/messages.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/plan_options.h"
 #include "tools/report/plan_report.h"
@@ -23,6 +24,7 @@ struct PlanCommand {
 
 int plan_command(const PlanCommand& options) {
   const PlannedModel model = plan_model(options.model, options.recipe, options.plan);
+  for (const std::string& note : model.imatrix_notes) warn(note);
   const QuantizeJob job = model.job({}, options.plan.allow_requantize);
   const bool possible = options.json ? print_plan_json(model, job) : print_plan(model, job);
   if (options.out.empty()) return possible ? 0 : 2;

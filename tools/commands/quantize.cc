@@ -16,6 +16,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 #include "tools/cli/interrupt.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/progress.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/plan_options.h"
@@ -175,9 +176,24 @@ int interrupted(const std::string& out_path, std::size_t n_tensors) {
   return kInterruptedExitCode;
 }
 
+// A dry run reads no weights.
+PlanOptions with_identity(const QuantizeOptions& options) {
+  PlanOptions plan = options.plan;
+  if (options.dry_run) return plan;
+  plan.identify = [](const GgufFile& file) {
+    Progress progress("quantize");
+    return model_identity(file, {.progress = [&](double fraction) {
+                            progress.update(fraction, "hashing the model");
+                            return true;
+                          }});
+  };
+  return plan;
+}
+
 int quantize_command(const QuantizeOptions& options, const ToolContext& context) {
   const Arguments arguments = arguments_of(options);
-  const PlannedModel model = plan_model(arguments.in, arguments.recipe, options.plan);
+  const PlannedModel model = plan_model(arguments.in, arguments.recipe, with_identity(options));
+  for (const std::string& note : model.imatrix_notes) warn(note);
   std::optional<GgufFile> older;
   if (!options.reuse.empty()) older = GgufFile::open(options.reuse);
   QuantizeJob job = model.job(arguments.out, options.plan.allow_requantize);

@@ -172,6 +172,8 @@ void add_plan_options(CLI::App& command, PlanOptions& o) {
              "Set metadata of the new file; TYPE is int, float, bool or str; may be repeated");
   command.add_flag("--allow-requantize", o.allow_requantize,
                    "Accept a source that is quantized already");
+  command.add_flag("--allow-foreign-imatrix", o.allow_foreign_imatrix,
+                   "Accept an importance matrix that is not certain to be of this model");
   command.footer(kPrecedence + ("Recipes: " + recipe_names()) + "\nTypes: " + all_format_names());
 }
 
@@ -186,11 +188,19 @@ PlannedModel plan_model(const std::string& model, const std::string& recipe,
   const Recipe* chosen = replay ? nullptr : recipe_of(recipe, options);
   GgufFile source = GgufFile::open(model);
   ModelHeader header = read_model_header(source);
+  std::optional<ModelIdentity> identity;
+  if (options.identify) identity = options.identify(source);
   std::optional<Imatrix> imatrix;
-  if (!options.imatrix.empty()) imatrix = read_imatrix(options.imatrix);
+  std::vector<std::string> notes;
+  if (!options.imatrix.empty()) {
+    imatrix = read_imatrix(options.imatrix);
+    notes = fit_imatrix(*imatrix, origin_of(source, identity ? &*identity : nullptr),
+                        options.allow_foreign_imatrix);
+  }
   Plan plan = replay ? plan_for_model(read_plan(options.plan_file), header)
                      : make_plan(header, request_of(options, chosen, header));
-  return {std::move(source), std::move(header), std::move(imatrix), std::move(plan)};
+  return {std::move(source),  std::move(header), std::move(identity),
+          std::move(imatrix), std::move(notes),  std::move(plan)};
 }
 
 }  // namespace lathe

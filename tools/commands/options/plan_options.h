@@ -1,6 +1,7 @@
 // Options that decide what becomes of each tensor: the same for `plan` and `quantize`.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "quant/plan/plan.h"
 #include "runtime/gguf/gguf_file.h"
 #include "runtime/identity/build_info.h"
+#include "runtime/identity/fingerprint.h"
 #include "tools/cli/command.h"
 
 namespace lathe {
@@ -27,6 +29,9 @@ struct PlanOptions {
   bool leave_output = false;
   bool types_after_prune = false;
   bool allow_requantize = false;
+  bool allow_foreign_imatrix = false;
+  // What the source is, all of its bytes; without, importance matrices are told by norms alone.
+  std::function<ModelIdentity(const GgufFile&)> identify = {};
   const CLI::App* command = nullptr;  // knows the order of --tensor-type and --tensor-type-file
 };
 
@@ -37,13 +42,16 @@ void add_plan_options(CLI::App& command, PlanOptions& options);
 struct PlannedModel {
   GgufFile source;
   ModelHeader header;
+  std::optional<ModelIdentity> identity;
   std::optional<Imatrix> imatrix;
+  std::vector<std::string> imatrix_notes;  // how it fits the model; each a sentence
   Plan plan;
 
   QuantizeJob job(std::string out_path, bool allow_requantize) const {
     QuantizeJob out{source, plan, imatrix ? &*imatrix : nullptr, std::move(out_path),
                     allow_requantize};
     out.lathe_version = build_version();
+    out.identity = identity ? &*identity : nullptr;
     return out;
   }
 };

@@ -1,10 +1,11 @@
 # One place for the compiler options that every target of the project shares.
 
 find_program(LATHE_CCACHE ccache)
+# Relative to the checkout, so that what one checkout compiled serves the others.
+set(LATHE_CCACHE_SETTINGS CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=true)
+include(lathe_pch)
 if(LATHE_CCACHE)
-  # Relative to the checkout, so that what one checkout compiled serves the others.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=true
-    ${LATHE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env ${LATHE_CCACHE_SETTINGS} ${LATHE_CCACHE})
 endif()
 
 function(lathe_options target)
@@ -13,11 +14,11 @@ function(lathe_options target)
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # GCC 12 raises it falsely on std::string
     $<$<BOOL:${LATHE_WERROR}>:-Werror>)
   if(LATHE_SANITIZE)
-    # Three checks are left out, with which panels take minutes to compile: AddressSanitizer sees accesses through
-    # null and beyond objects; pointer arithmetic that wraps without an access goes unseen.
     target_compile_options(${target} PUBLIC -fsanitize=${LATHE_SANITIZE} -fno-sanitize-recover=all
-      -fno-sanitize=null,object-size,pointer-overflow -fno-omit-frame-pointer)
+      -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${LATHE_SANITIZE})
+    # GCC sees values that may be uninitialized on paths that sanitizers add.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   endif()
 endfunction()
 

@@ -1,5 +1,6 @@
 // Perplexity, divergence and importance of the trained models against what the peer program printed
-// for the same files and texts. Skipped where those files (outside the repository) are absent.
+// for the same files and texts. Skipped where those files (outside the repository) are absent. What
+// takes minutes is in PeerFiles, of the long tests.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -149,7 +150,9 @@ TEST_P(Peer, DivergenceOfItsQ4_K_MFile) {
   EXPECT_NEAR(100 * got.same_top.value, want[8], 2 * want[9]);
 }
 
-TEST_P(Peer, ImportanceOfTheCalibrationText) {
+class PeerFiles : public Peer {};
+
+TEST_P(PeerFiles, ImportanceOfTheCalibrationText) {
   constexpr std::size_t kChunks = 60;
   const Loaded m(f16());
   std::vector<double> running;
@@ -200,7 +203,7 @@ double divergence_of_ours(const std::string& model, const Imatrix& imatrix, cons
 }
 
 // As the peer measured its own files.
-TEST_P(Peer, OurFilesDivergeNoMoreThanItsFiles) {
+TEST_P(PeerFiles, OurFilesDivergeNoMoreThanItsFiles) {
   const Imatrix imatrix = read_imatrix(golden("imatrix.gguf"));
   for (const char* recipe : {"Q8_0", "Q6_K", "Q4_K_M", "Q3_K_M", "IQ3_M"}) {
     const std::vector<double> want =
@@ -213,7 +216,7 @@ TEST_P(Peer, OurFilesDivergeNoMoreThanItsFiles) {
 // Recipes of which the golden folder has no figures: files of the peer's quantizer (the llama.cpp
 // of node-llama-cpp 3.22.1, by its C interface, with the same importance matrix), measured by
 // lathe.
-TEST_P(Peer, OurCoarseFilesDivergeNoMoreThanItsFiles) {
+TEST_P(PeerFiles, OurCoarseFilesDivergeNoMoreThanItsFiles) {
   struct Figure {
     const char *model, *recipe;
     double kld, error;
@@ -231,12 +234,14 @@ TEST_P(Peer, OurCoarseFilesDivergeNoMoreThanItsFiles) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Trained, Peer, testing::Values("tiny-llama", "tiny-olmo2"),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+const auto kModels = testing::Values("tiny-llama", "tiny-olmo2");
+std::string name_of(const testing::TestParamInfo<const char*>& test) {
+  std::string name = test.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(Trained, Peer, kModels, name_of);
+INSTANTIATE_TEST_SUITE_P(LongTrained, PeerFiles, kModels, name_of);
 
 }  // namespace
 }  // namespace lathe

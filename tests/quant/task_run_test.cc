@@ -477,18 +477,20 @@ TEST_P(PeerTasks, SameAnswers) {
   EXPECT_LE(std::abs(n_correct - n_peer), 2);
 }
 
-std::vector<PeerCase> peer_cases() {
+std::vector<PeerCase> peer_cases(const char* model, const char* quant) {
   std::vector<PeerCase> cases;
   for (const TaskKind kind : {TaskKind::kHellaSwag, TaskKind::kWinoGrande, TaskKind::kArc,
                               TaskKind::kMmlu, TaskKind::kTruthfulQa}) {
-    cases.push_back({"tiny-llama", "f16", kind});
-    cases.push_back({"tiny-olmo2", "f16", kind});
-    cases.push_back({"tiny-llama", "Q4_K_M", kind});
+    cases.push_back({model, quant, kind});
   }
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(Trained, PeerTasks, testing::ValuesIn(peer_cases()));
+INSTANTIATE_TEST_SUITE_P(Trained, PeerTasks, testing::ValuesIn(peer_cases("tiny-llama", "f16")));
+INSTANTIATE_TEST_SUITE_P(LongTrained, PeerTasks,
+                         testing::ValuesIn(peer_cases("tiny-olmo2", "f16")));
+INSTANTIATE_TEST_SUITE_P(LongTrainedQ4_K_M, PeerTasks,
+                         testing::ValuesIn(peer_cases("tiny-llama", "Q4_K_M")));
 
 }  // namespace
 }  // namespace lathe

@@ -24,7 +24,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kChunkElements = 8U << 20;  // decoded and encoded between two writes
+// Decoded and encoded between two writes, by each thread: half a second of the slowest format, so
+// that a stop is heard.
+constexpr std::uint64_t kChunkElements = 512U << 10;
 constexpr std::uint64_t kCopyBytes = 16U << 20;
 
 void refuse_same_file(const std::string& out_path, const std::string& in_path, const char* what) {
@@ -68,15 +70,16 @@ class Pipeline {
     JournalWriter journal(job_.out_path, journal_contents_);
     try {
       for (std::size_t i = result_.n_resumed; i < order_.size(); ++i) run_tensor(i, out, journal);
+      verify();
     } catch (...) {
       // What was stopped can go on; what failed would fail again.
-      const bool keep = progress_.n_tensors_done > 0 && (stopped_ || job_.resume);
+      const bool resumable = stopped_ || (job_.resume && !verifying_);
+      const bool keep = resumable && !journal_contents_.tensors.empty();
       out.keep_temporary(keep);
       journal.keep(keep);
       throw;
     }
     for (std::string& why : reusable_.obstacles()) result_.warnings.push_back(std::move(why));
-    verify(out);
     out.finish();
     result_.file_bytes = out.total_bytes();
     return std::move(result_);
@@ -145,19 +148,29 @@ class Pipeline {
     }
     job_.source.done_with(tensor.source);
     out.end_tensor();
-    journal.add({tensor.name, digest.hex()});
+    journal_contents_.tensors.push_back({tensor.name, digest.hex()});
+    journal.add(journal_contents_.tensors.back());
     ++progress_.n_tensors_done;
   }
 
   // Before the files get their names: where they are not right, older ones stay as they are.
-  void verify(OutputSet& out) {
-    out.keep_temporary(false);
-    result_.errors = verify_quantized(job_, result_.paths.front(), kernels_, pool_);
+  void verify() {
+    verifying_ = true;
+    WrittenModel written{result_.paths.front(), {}};
+    for (const FinishedTensor& t : journal_contents_.tensors) written.sha256[t.name] = t.sha256;
+    Verification verified = verify_quantized(job_, written, kernels_, pool_,
+                                             [this](const QuantizeProgress& p) { report(p); });
+    result_.errors = std::move(verified.errors);
+    if (!verified.note.empty()) result_.warnings.push_back(std::move(verified.note));
   }
 
   void report(std::uint64_t n_elements) {
     progress_.elements_done += n_elements;
-    if (!job_.progress || job_.progress(progress_)) return;
+    report(progress_);
+  }
+
+  void report(const QuantizeProgress& progress) {
+    if (!job_.progress || job_.progress(progress)) return;
     stopped_ = true;
     throw failed(job_.out_path + ": stopped");
   }
@@ -179,7 +192,8 @@ class Pipeline {
     const TensorInfo& source = tensor.source;
     const std::uint64_t rows_per_mat = source.dims[1];
     const std::uint64_t n_mat = source.dims[2] * source.dims[3];
-    const std::uint64_t chunk_rows = std::max<std::uint64_t>(1, kChunkElements / source.cols());
+    const std::uint64_t chunk_rows = std::max<std::uint64_t>(
+        1, kChunkElements * static_cast<std::uint64_t>(pool_.size()) / source.cols());
     for (std::uint64_t mat = 0; mat < n_mat; ++mat) {
       std::string warning;
       const std::vector<float> importance = importance_for(job_, tensor, mat, &warning);
@@ -203,6 +217,7 @@ class Pipeline {
   QuantizeResult result_;
   JournalContents journal_contents_;
   std::uint64_t resumed_bytes_ = 0;
+  bool verifying_ = false;
   bool stopped_ = false;
 };
 

@@ -3,8 +3,7 @@
 // Tensors go through one after another in chunks of rows: decoded, encoded by all threads, written.
 // Memory is a few chunks, whatever the size of the model. Rows are independent, so the bytes do not
 // depend on the number of threads. The output has a temporary name until it is complete; then it is
-// opened again, all its values are decoded, and it is compared with the plan and, by sample, with
-// the source.
+// opened again and verified (quant/pipeline/verify.h) before it gets its name.
 //
 // A job that is stopped keeps what is finished beside the output (OUT.part and its journal, see
 // quant/pipeline/journal.h); the same job with `resume` goes on from there. Any other end without
@@ -25,13 +24,18 @@
 
 namespace lathe {
 
+class GgufFile;
 class TensorSource;
 struct ModelIdentity;
 
+// Writing, then reading what was written: each goes over all tensors.
+enum class QuantizePhase : std::uint8_t { kEncode, kVerify };
+
 struct QuantizeProgress {
-  std::size_t n_tensors_done = 0;
+  QuantizePhase phase = QuantizePhase::kEncode;
+  std::size_t n_tensors_done = 0;         // in this phase
   const PlannedTensor* tensor = nullptr;  // the current one
-  std::uint64_t elements_done = 0;        // of all tensors
+  std::uint64_t elements_done = 0;        // of all tensors, in this phase
   std::uint64_t elements_total = 0;
 };
 
@@ -58,6 +62,9 @@ struct QuantizeJob {
   // Of the source (runtime/identity/fingerprint.h); null: worked out by quantize(), which reads all
   // of the source for that.
   const ModelIdentity* identity = nullptr;
+  // Loads the new file as a model, before it gets its name: Error when it is none that runs;
+  // otherwise a note where that could not be found out, or nothing. Without it nothing is loaded.
+  std::function<std::string(const GgufFile& written)> check_loads = {};
 };
 
 struct TensorError {
@@ -74,7 +81,7 @@ struct QuantizeResult {
   std::uint64_t file_bytes = 0;    // of all of them
   std::size_t n_encoded = 0, n_copied = 0, n_reused = 0, n_resumed = 0;  // tensors
   std::vector<TensorError> errors;    // of the tensors that have another format than the source
-  std::vector<std::string> warnings;  // importance that was missing or could not be used
+  std::vector<std::string> warnings;  // importance that could not be used, what was not checked
 };
 
 // What would keep the job from running, each a sentence; empty when nothing would. Formats that

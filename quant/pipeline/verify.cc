@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
 
+#include "quant/codecs/error_limit.h"
 #include "quant/pipeline/tensor_encoder.h"
 #include "runtime/base/atomic_file.h"
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/decode_rows.h"
 #include "runtime/gguf/gguf_file.h"
@@ -15,6 +17,7 @@ namespace lathe {
 namespace {
 
 constexpr std::uint64_t kSampledRows = 16;
+constexpr std::uint64_t kChunkElements = 8U << 20;  // between two calls of the progress
 
 // The sum is of zeros, unless something is not finite.
 bool all_finite(const float* x, std::size_t n) noexcept {
@@ -25,28 +28,52 @@ bool all_finite(const float* x, std::size_t n) noexcept {
 
 class Verifier {
  public:
-  Verifier(const QuantizeJob& job, const std::string& path, const KernelTable& kernels,
-           ThreadPool& pool)
+  Verifier(const QuantizeJob& job, const WrittenModel& written, const KernelTable& kernels,
+           ThreadPool& pool, const std::function<void(const QuantizeProgress&)>& progress)
       : job_(job),
-        path_(path),
+        model_(written),
         kernels_(kernels),
         decoder_(kernels, pool),
-        out_(GgufFile::open(path, kTemporarySuffix)) {}
+        out_(GgufFile::open(written.path, kTemporarySuffix)),
+        report_(progress) {
+    progress_.phase = QuantizePhase::kVerify;
+    progress_.elements_total = job.plan.n_elements();
+  }
 
-  std::vector<TensorError> run() {
+  Verification run() {
+    Verification result;
     if (out_.tensors().size() != job_.plan.tensors.size()) fail("wrong number of tensors");
-    std::vector<TensorError> errors;
+    result.note = check_loads();
     for (const PlannedTensor& planned : job_.plan.tensors) {
+      progress_.tensor = &planned;
+      report(0);
       const TensorInfo& written = checked_tensor(planned);
-      check_values(written);
-      if (!planned.copied()) errors.push_back(sampled_error(planned, written));
+      check_contents(planned, written);
+      if (!planned.copied()) result.errors.push_back(checked_error(planned, written));
+      job_.source.done_with(planned.source);
+      out_.done_with(written);
+      ++progress_.n_tensors_done;
     }
-    return errors;
+    return result;
   }
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    throw failed(fmt::format("{}: the new file does not verify: {}", path_, what));
+    throw failed(fmt::format("{}: the new file does not verify: {}", model_.path, what));
+  }
+
+  void report(std::uint64_t n_elements) {
+    progress_.elements_done += n_elements;
+    report_(progress_);
+  }
+
+  std::string check_loads() const {
+    if (!job_.check_loads) return {};
+    try {
+      return job_.check_loads(out_);
+    } catch (const Error& error) {
+      fail(fmt::format("it does not load as a model: {}", error.what()));
+    }
   }
 
   const TensorInfo& checked_tensor(const PlannedTensor& planned) const {
@@ -59,10 +86,30 @@ class Verifier {
     return *written;
   }
 
-  // Decodes everything: a block that is no block shows as a value that is not finite.
-  void check_values(const TensorInfo& written) {
+  void check_contents(const PlannedTensor& planned, const TensorInfo& written) {
+    const std::uint64_t chunk = std::max<std::uint64_t>(1, kChunkElements / written.cols());
+    Sha256 digest;
+    for (std::uint64_t row = 0; row < written.rows(); row += chunk) {
+      const RowRange range{row, std::min(chunk, written.rows() - row)};
+      check_finite(written, range);
+      if (planned.copied()) {
+        compare(planned, written, range);
+      } else {
+        digest.update(out_.rows(written, range.first, range.n, {}));
+      }
+      report(range.n * written.cols());
+    }
+    if (planned.copied()) return;
+    const auto expected = model_.sha256.find(planned.name);
+    if (expected == model_.sha256.end() || digest.hex() != expected->second) {
+      fail(planned.name + ": its bytes are not those that were written");
+    }
+  }
+
+  // A block that is no block shows as a value that is not finite.
+  void check_finite(const TensorInfo& written, RowRange range) {
     FirstRow bad;
-    decoder_.for_groups(out_, written, [&](const RowGroup& group) noexcept {
+    decoder_.for_groups(out_, written, range, [&](const RowGroup& group) noexcept {
       for (std::size_t r = 0; r < group.values.rows; ++r) {
         if (!all_finite(group.values.row(r), group.values.cols)) bad.note(group.first + r);
       }
@@ -72,30 +119,36 @@ class Verifier {
     }
   }
 
-  TensorError sampled_error(const PlannedTensor& planned, const TensorInfo& written) const {
+  void compare(const PlannedTensor& planned, const TensorInfo& written, RowRange range) {
+    const std::size_t stride = row_bytes(written.format, written.cols());
+    buffer_.resize(range.n * stride);
+    const auto want = job_.source.rows(planned.source, range.first, range.n, buffer_);
+    const auto found = out_.rows(written, range.first, range.n, {});
+    const auto at = std::mismatch(want.begin(), want.end(), found.begin(), found.end()).first;
+    if (at == want.end()) return;
+    const auto row = range.first + static_cast<std::uint64_t>(at - want.begin()) / stride;
+    fail(
+        fmt::format("{}, row {}: differs from the source that it is a copy of", written.name, row));
+  }
+
+  TensorError checked_error(const PlannedTensor& planned, const TensorInfo& written) const {
     const TensorInfo& source = planned.source;
-    const std::size_t cols = source.cols();
-    std::vector<float> x(cols), y(cols), importance;
-    double error = 0.0, energy = 0.0, weighted_error = 0.0, weighted_energy = 0.0;
+    std::vector<float> x(source.cols()), y(source.cols());
+    EncodingError error(planned.format);
     const std::uint64_t n = std::min(kSampledRows, source.rows());
     for (std::uint64_t k = 0; k < n; ++k) {
       const std::uint64_t row = k * source.rows() / n;
       decode_row(job_.source, source, row, x);
       decode_row(out_, written, row, y);
-      importance = importance_for(job_, planned, row / source.dims[1]);
-      for (std::size_t i = 0; i < cols; ++i) {
-        const double e = static_cast<double>(y[i]) - x[i], e2 = e * e;
-        const double x2 = static_cast<double>(x[i]) * x[i];
-        error += e2;
-        energy += x2;
-        if (importance.empty()) continue;
-        weighted_error += importance[i] * e2;
-        weighted_energy += importance[i] * x2;
-      }
+      error.add_row(x, y, importance_for(job_, planned, row / source.dims[1]));
+    }
+    if (error.too_large()) {
+      fail(fmt::format("{}: an error of {:.1f} %, which {} does not explain", planned.name,
+                       100.0 * error.relative_rms(), format_name(planned.format)));
     }
     TensorError out{planned.name, planned.reason, planned.format};
-    out.relative_rms = energy > 0.0 ? std::sqrt(error / energy) : 0.0;
-    if (weighted_energy > 0.0) out.weighted = std::sqrt(weighted_error / weighted_energy);
+    out.relative_rms = error.relative_rms();
+    out.weighted = error.weighted_rms();
     out.source_quantized = format_info(source.format).group != 0;
     return out;
   }
@@ -108,17 +161,21 @@ class Verifier {
   }
 
   const QuantizeJob& job_;
-  const std::string& path_;
+  const WrittenModel& model_;
   const KernelTable& kernels_;
   RowDecoder decoder_;
   GgufFile out_;
+  const std::function<void(const QuantizeProgress&)>& report_;
+  QuantizeProgress progress_;
+  std::vector<std::uint8_t> buffer_;  // rows that the source makes
 };
 
 }  // namespace
 
-std::vector<TensorError> verify_quantized(const QuantizeJob& job, const std::string& path,
-                                          const KernelTable& kernels, ThreadPool& pool) {
-  return Verifier(job, path, kernels, pool).run();
+Verification verify_quantized(const QuantizeJob& job, const WrittenModel& written,
+                              const KernelTable& kernels, ThreadPool& pool,
+                              const std::function<void(const QuantizeProgress&)>& progress) {
+  return Verifier(job, written, kernels, pool, progress).run();
 }
 
 }  // namespace lathe

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "quant/plan/layer_list.h"
@@ -44,9 +45,28 @@ void check_request(const PlanRequest& request) {
   if (!request.include_weights.empty() && !request.exclude_weights.empty()) {
     throw usage_error("--include-weights and --exclude-weights exclude each other");
   }
+  if (request.recipe->copy && request.pure) {
+    throw usage_error("--pure means a recipe's base type, and COPY has none");
+  }
   if (request.leave_output && request.output_format) {
     throw usage_error("--leave-output-tensor and --output-tensor-type contradict each other");
   }
+}
+
+// Of a copy: the model's own, or that of the recipe that is named after the format of most weights.
+std::uint32_t file_type_of_copy(const ModelHeader& model) {
+  if (model.file_type) return *model.file_type;
+  std::map<Format, std::uint64_t> weights;
+  for (const TensorInfo& t : model.tensors) {
+    if (is_quantizable(t)) weights[t.format] += t.n_elements();
+  }
+  const auto most =
+      std::max_element(weights.begin(), weights.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  for (const Recipe& recipe : all_recipes()) {
+    if (most != weights.end() && recipe.base == most->first) return recipe.file_type;
+  }
+  return 0;
 }
 
 bool contains(const std::string& name, const std::string& part) {
@@ -66,7 +86,7 @@ class Planner {
   Plan run() {
     Plan plan;
     plan.recipe = request_.recipe->name;
-    plan.file_type = request_.recipe->file_type;
+    plan.file_type = request_.recipe->copy ? file_type_of_copy(model_) : request_.recipe->file_type;
     plan.imatrix = request_.imatrix;
     plan.pruned_layers = pruned_;
     plan.overrides = request_.overrides;
@@ -169,6 +189,7 @@ class Planner {
     }
     if (!wishes.empty()) return granted(wishes, tensor, new_name);
     const Recipe& recipe = *request_.recipe;
+    if (recipe.copy) return {tensor.format, std::string(recipe.name)};
     if (request_.pure) return {recipe.base, fmt::format("{}: base, --pure", recipe.name)};
     return recipe_choice(recipe, shape_, new_name, tensor.cols());
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "runtime/base/error.h"
 #include "runtime/tensor_source.h"
@@ -65,6 +66,11 @@ ModelHeader read_model_header(const TensorSource& source) {
   header.n_head_kv = heads_kv.empty() ? header.n_head : heads_kv.front();
   if (heads.size() > 1) header.layer_heads = heads;
   if (heads_kv.size() > 1) header.layer_heads_kv = heads_kv;
+  if (const Value* type = metadata.find("general.file_type"); type != nullptr) {
+    if (const auto n = type->as_uint(); n && std::in_range<std::uint32_t>(*n)) {
+      header.file_type = static_cast<std::uint32_t>(*n);
+    }
+  }
   header.tied_output = source.find("output.weight") == nullptr;
   std::sort(header.tensors.begin(), header.tensors.end(),
             [](const auto& a, const auto& b) { return tensor_order_less(a.name, b.name); });

@@ -1,6 +1,8 @@
 // What planning needs to know of a model: its tensors and a few numbers, from the header alone.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@ struct ModelHeader {
   int n_head_kv = 1;                             // of the first layer
   std::vector<int> layer_heads, layer_heads_kv;  // by layer where the file lists them, else empty
   bool tied_output = false;
+  std::optional<std::uint32_t> file_type;  // general.file_type, where it is a number
   std::vector<TensorInfo> tensors;  // in the order of files: model-wide ones by name, then by layer
 };
 

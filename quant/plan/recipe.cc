@@ -2,7 +2,12 @@
 
 #include <strings.h>
 
+#include <algorithm>
+#include <charconv>
 #include <string>
+
+#include "runtime/base/error.h"
+#include "runtime/base/quote.h"
 
 namespace lathe {
 namespace {
@@ -92,10 +97,29 @@ constexpr Recipe kRecipes[] = {
     {"TQ1_0", 36, TQ1_0, Q6_K, Q4_K},
 };
 
+// For merging split files, for pruning or new metadata alone. Its base is never looked at.
+constexpr Recipe kCopy = {.name = "COPY",
+                          .file_type = 0,
+                          .base = F32,
+                          .output = F32,
+                          .embedding = F32,
+                          .mixed = false,
+                          .copy = true};
+
 struct Alias {
   std::string_view name, recipe;
 };
 constexpr Alias kAliases[] = {{"Q3_K", "Q3_K_M"}, {"Q4_K", "Q4_K_M"}, {"Q5_K", "Q5_K_M"}};
+
+const Recipe* recipe_numbered(std::string_view text) noexcept {
+  std::uint32_t number = 0;
+  const char* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, number);
+  if (error != std::errc{} || end != last) return nullptr;
+  const auto at = std::find_if(std::begin(kRecipes), std::end(kRecipes),
+                               [&](const Recipe& r) { return r.file_type == number; });
+  return at == std::end(kRecipes) ? nullptr : at;
+}
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
@@ -145,7 +169,13 @@ std::string_view layer_set_text(LayerSet set) noexcept {
 
 std::span<const Recipe> all_recipes() noexcept { return kRecipes; }
 
+bool is_recipe_number(std::string_view name) noexcept {
+  return !name.empty() && name.find_first_not_of("0123456789") == name.npos;
+}
+
 const Recipe* find_recipe(std::string_view name) noexcept {
+  if (same_name(name, kCopy.name)) return &kCopy;
+  if (is_recipe_number(name)) return recipe_numbered(name);
   for (const Alias& alias : kAliases) {
     if (same_name(name, alias.name)) name = alias.recipe;
   }
@@ -153,6 +183,18 @@ const Recipe* find_recipe(std::string_view name) noexcept {
     if (same_name(name, recipe.name)) return &recipe;
   }
   return nullptr;
+}
+
+const Recipe& require_recipe(std::string_view name) {
+  const Recipe* recipe = find_recipe(name);
+  if (recipe != nullptr) return *recipe;
+  throw usage_error("unknown recipe " + quoted(name) + "; there are: " + recipe_names());
+}
+
+std::string recipe_names() {
+  std::string names;
+  for (const Recipe& recipe : kRecipes) names += std::string(recipe.name) + " ";
+  return names + std::string(kCopy.name);
 }
 
 }  // namespace lathe

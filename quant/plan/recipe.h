@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "kernels/formats/format.h"
@@ -47,10 +48,17 @@ struct Recipe {
   std::span<const RecipeRule> rules = {};
   // In models of 80 layers with grouped queries ("70B") attn_v is small: Q3_K and Q4_K become Q5_K.
   bool promote_large_attn_v = true;
+  bool copy = false;  // COPY: every tensor keeps its format, the file its file_type
 };
 
+// The recipes that quantize: all but COPY.
 std::span<const Recipe> all_recipes() noexcept;
-// Any case, with the common short names (Q4_K is Q4_K_M); nullptr when unknown.
+// Any case, with the common short names (Q4_K is Q4_K_M), COPY, and the numbers of
+// general.file_type (15 is Q4_K_M); nullptr when unknown.
 const Recipe* find_recipe(std::string_view name) noexcept;
+const Recipe& require_recipe(std::string_view name);  // Error (kUsage) with recipe_names()
+// Whether a name is one of the numbers.
+bool is_recipe_number(std::string_view name) noexcept;
+std::string recipe_names();  // "F32 F16 ... COPY"
 
 }  // namespace lathe

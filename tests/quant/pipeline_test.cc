@@ -337,6 +337,95 @@ TEST_F(Pipeline, WhatDoesNotVerifyGetsNoName) {
   EXPECT_EQ(n_files(), 1u) << "neither a temporary file nor a journal remains";
 }
 
+// A disk that changes one bit of a tensor after it was written. check_loads sees the finished
+// temporary file, so the test does it there.
+void flip_bit(const GgufFile& file, const std::string& tensor, std::uint64_t at) {
+  const TensorInfo& info = file.require(tensor);
+  std::FILE* stream = std::fopen(file.files()[info.file_index].path().c_str(), "r+b");
+  std::fseek(stream, static_cast<long>(info.offset + at), SEEK_SET);
+  const int byte = std::fgetc(stream);
+  std::fseek(stream, -1, SEEK_CUR);
+  std::fputc(byte ^ 1, stream);
+  std::fclose(stream);
+}
+
+TEST_F(Pipeline, EveryBitOfTheFileIsVerified) {
+  const Plan p = plan("Q4_K_M", {.rules = {parse_type_rule("ffn_down=f16", "--tensor-type")}});
+  run({source_, p, nullptr, out("old")});
+  const GgufFile old = GgufFile::open(out("old"));
+  const auto message = [&](const std::string& tensor, std::uint64_t at, bool reuse) {
+    QuantizeJob job{source_, p, nullptr, out("q")};
+    if (reuse) job.reuse = &old;
+    job.check_loads = [&](const GgufFile& written) {
+      flip_bit(written, tensor, at);
+      return std::string();
+    };
+    const std::string text = message_of([&] { run(job); }, ErrorKind::kFailed);
+    EXPECT_EQ(n_files(), 1u) << "only the older file remains";
+    return text;
+  };
+  for (const bool reuse : {false, true}) {  // encoded or reused: by hash
+    EXPECT_THAT(message("blk.3.attn_q.weight", 7000, reuse),
+                testing::HasSubstr("blk.3.attn_q.weight: its bytes are not those"));
+  }
+  EXPECT_THAT(message("blk.3.ffn_down.weight", 2 * 512 * 5 + 2, false),
+              testing::HasSubstr("blk.3.ffn_down.weight, row 5: differs from the source"));
+  EXPECT_THAT(message("blk.7.ffn_norm.weight", 8, false),
+              testing::HasSubstr("blk.7.ffn_norm.weight, row 0: differs from the source"));
+}
+
+// What a wrong encoder writes is found by its error: here it got other rows than the verifier.
+TEST_F(Pipeline, AnEncoderThatIsWrongIsFound) {
+  test::PermutedSource source(source_);
+  for (const char* recipe : {"Q8_0", "Q4_K_M", "Q2_K", "IQ4_XS", "IQ3_S", "TQ1_0", "F32", "BF16"}) {
+    const Plan p = plan(recipe);
+    QuantizeJob job{source, p, nullptr, out("q")};
+    source.give_wrong_order(true);
+    job.progress = [&](const QuantizeProgress& progress) {
+      if (progress.phase == QuantizePhase::kVerify) source.give_wrong_order(false);
+      return true;
+    };
+    EXPECT_THAT(message_of([&] { run(job); }, ErrorKind::kFailed),
+                testing::AllOf(testing::HasSubstr("token_embd.weight: an error of 1"),
+                               testing::HasSubstr("does not explain")))
+        << recipe;
+    EXPECT_EQ(n_files(), 0u);
+  }
+}
+
+TEST_F(Pipeline, WhatDoesNotLoadGetsNoNameAndNotesAreHandedOn) {
+  const Plan p = plan("Q8_0");
+  QuantizeJob job{source_, p, nullptr, out("q")};
+  job.check_loads = [](const GgufFile&) -> std::string { throw bad_input("q", "no such key"); };
+  EXPECT_THAT(message_of([&] { run(job); }, ErrorKind::kFailed),
+              testing::AllOf(testing::HasSubstr("does not load as a model"),
+                             testing::HasSubstr("no such key")));
+  EXPECT_EQ(n_files(), 0u);
+  job.check_loads = [](const GgufFile&) { return std::string("not looked at"); };
+  EXPECT_THAT(run(job).warnings, testing::ElementsAre("not looked at"));
+}
+
+TEST_F(Pipeline, VerificationShowsProgressAndCanBeStoppedAndResumed) {
+  const Plan p = plan("Q8_0");
+  run({source_, p, nullptr, out("whole")});
+  QuantizeJob job{source_, p, nullptr, out("q")};
+  std::uint64_t most = 0;
+  job.progress = [&](const QuantizeProgress& progress) {
+    if (progress.phase != QuantizePhase::kVerify) return true;
+    most = std::max(most, progress.elements_done);
+    return progress.n_tensors_done < p.tensors.size() / 2;
+  };
+  EXPECT_THAT(message_of([&] { run(job); }, ErrorKind::kFailed), testing::HasSubstr("stopped"));
+  EXPECT_GT(most, 0u);
+  EXPECT_LT(most, p.n_elements());
+  EXPECT_FALSE(fs::exists(out("q")));
+  EXPECT_EQ(resumable_tensors(out("q")), p.tensors.size());
+  job.progress = {};
+  job.resume = true;
+  EXPECT_EQ(run(job).n_resumed, p.tensors.size());
+  EXPECT_EQ(test::read_bytes(out("q")), test::read_bytes(out("whole")));
+}
+
 TEST_F(Pipeline, TheFileSaysHowItWasMade) {
   const Plan p = plan(
       "Q4_K_M", {.rules = {parse_type_rule("attn_v=q8_0", "--tensor-type")}, .prune_layers = {1}});

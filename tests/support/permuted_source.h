@@ -43,13 +43,17 @@ class PermutedSource final : public TensorSource {
     const std::vector<std::uint8_t>& kept = rows_.at(tensor.name);
     const std::size_t stride = kept.size() / tensor.rows();
     for (std::uint64_t r = 0; r < n; ++r) {
-      std::copy_n(kept.data() + (tensor.rows() - 1 - first - r) * stride, stride,
-                  buffer.data() + r * stride);
+      const std::uint64_t row = wrong_order_ ? first + r : tensor.rows() - 1 - first - r;
+      std::copy_n(kept.data() + row * stride, stride, buffer.data() + r * stride);
     }
     return buffer.first(n * stride);
   }
 
+  // Gives the rows in the order in which it keeps them, which is wrong.
+  void give_wrong_order(bool wrong) noexcept { wrong_order_ = wrong; }
+
  private:
+  bool wrong_order_ = false;
   std::string path_ = "a model in memory";
   Metadata metadata_;
   std::vector<TensorInfo> tensors_;

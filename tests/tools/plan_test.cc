@@ -101,6 +101,14 @@ TEST_F(PlanCommand, PrintsWhatQuantizeDryRunPrints) {
   EXPECT_TRUE(fs::is_empty(dir_.path()));
 }
 
+TEST_F(PlanCommand, ALongTableIsCutInTheMiddle) {
+  const std::string cut = plan({kModel, "Q4_K_M"}).text;
+  EXPECT_THAT(cut, AllOf(HasSubstr("... 34 more (--full) ..."), HasSubstr("output_norm.weight"),
+                         HasSubstr("blk.7.ffn_up.weight"), Not(HasSubstr("blk.4.attn_v.weight"))));
+  EXPECT_THAT(plan({kModel, "Q4_K_M", "--full"}).text,
+              AllOf(HasSubstr("blk.4.attn_v.weight"), Not(HasSubstr("--full"))));
+}
+
 TEST_F(PlanCommand, RulesInTheOrderOfTheCommandLine) {
   const std::string rules = write("rules", "attn_v=q8_0\nffn=q4_0");
   const auto attn_v = [&](std::vector<std::string> args) {
@@ -131,6 +139,8 @@ TEST_F(PlanCommand, WarnsOfRulesWithoutEffect) {
 
 TEST_F(PlanCommand, JsonIsTheWholeAnswer) {
   const json out = planned({kModel, "Q4_K_M", "--tensor-type", "attn_v=q8_0"});
+  EXPECT_EQ(out["kind"], "plan");
+  EXPECT_EQ(out["schema"], 1);
   EXPECT_EQ(out["plan"]["lathe_plan"], 1);
   EXPECT_EQ(out["plan"]["tensors"].size(), 74u);
   EXPECT_EQ(out["rules"][0]["n_tensors"], 8);

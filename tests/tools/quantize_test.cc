@@ -14,6 +14,7 @@
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/command_run.h"
+#include "tests/support/error_of.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 #include "tools/cli/interrupt.h"
@@ -58,16 +59,72 @@ TEST_F(Loop, DryRunPrintsThePlanAndWritesNothing) {
 
 TEST_F(Loop, ArgumentsThatMakeNoSense) {
   EXPECT_THROW(quantize({kModel, out("q"), "Q99"}), Error);
-  EXPECT_THROW(quantize({kModel, "Q4_K_M"}), Error) << "no output";
   EXPECT_THROW(quantize({kModel, out("q"), "Q8_0", "many"}), Error);
   EXPECT_THROW(quantize({kModel, out("q"), "Q8_0", "0"}), Error);
   EXPECT_THROW(quantize({"--output-tensor-type", "q9", kModel, out("q"), "Q8_0"}), Error);
   EXPECT_THROW(quantize({"--imatrix", out("absent"), kModel, out("q"), "Q8_0"}), Error);
   EXPECT_THROW(quantize({"--imatrix", kModel, kModel, out("q"), "Q8_0"}), Error) << "a model";
   EXPECT_THROW(quantize({out("absent"), out("q"), "Q8_0"}), Error);
-  EXPECT_THROW(quantize({kModel}), Error) << "no output";
+  EXPECT_THROW(quantize({kModel}), Error) << "no recipe";
   EXPECT_THROW(quantize({}), test::CommandLineError);
   EXPECT_TRUE(nothing_written());
+}
+
+TEST_F(Loop, WithoutAnOutputItHasTheUsualNameBesideTheModel) {
+  fs::copy_file(kModel, out("model.gguf"));
+  const Output written = quantize({out("model.gguf"), "7", "1"});
+  EXPECT_EQ(written.exit_code, 0);
+  EXPECT_THAT(written.messages, HasSubstr(out("ggml-model-Q8_0.gguf")));
+  EXPECT_EQ(
+      GgufFile::open(out("ggml-model-Q8_0.gguf")).metadata().require_uint("general.file_type"), 7u);
+  EXPECT_THAT(message_of(
+                  [&] {
+                    quantize({out("model.gguf"), "q8_0"});
+                  },
+                  ErrorKind::kUsage),
+              HasSubstr("is there already"));
+}
+
+TEST_F(Loop, RecipesHaveNumbers) {
+  EXPECT_THAT(quantize({"--dry-run", kModel, "15"}).text, HasSubstr("\nQ4_K_M: "));
+  EXPECT_THAT(quantize({"--dry-run", kModel, out("q"), "2", "3"}).text, HasSubstr("\nQ4_0: "));
+  EXPECT_THROW(quantize({kModel, out("q"), "999"}), Error);
+  EXPECT_TRUE(nothing_written());
+}
+
+TEST_F(Loop, CopyKeepsEveryTensorAndItsFileType) {
+  EXPECT_EQ(quantize({kModel, out("q.gguf"), "Q4_K_M"}).exit_code, 0);
+  EXPECT_EQ(quantize({"--split-max-tensors", "30", "--override-kv", "general.name=str:mine",
+                      out("q.gguf"), out("c.gguf"), "copy"})
+                .exit_code,
+            0);
+  const GgufFile source = GgufFile::open(out("q.gguf"));
+  const GgufFile copy = GgufFile::open(out("c-00001-of-00003.gguf"));
+  EXPECT_EQ(copy.metadata().require_uint("general.file_type"), 15u);
+  EXPECT_EQ(copy.metadata().require_text("general.name"), "mine");
+  ASSERT_EQ(copy.tensors().size(), source.tensors().size());
+  for (const TensorInfo& t : source.tensors()) {
+    const auto a = source.data(t), b = copy.data(copy.require(t.name));
+    EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end())) << t.name;
+  }
+  EXPECT_THROW(quantize({"--pure", kModel, out("x"), "COPY"}), Error);
+}
+
+TEST_F(Loop, WhatCannotBeLoadedIsNotWritten) {
+  for (const char* key : {"llama.block_count=int:99", "llama.embedding_length=int:17",
+                          "llama.attention.head_count=str:many"}) {
+    EXPECT_THAT(message_of(
+                    [&] {
+                      quantize({"--override-kv", key, kModel, out("q"), "Q8_0"});
+                    },
+                    ErrorKind::kFailed),
+                HasSubstr("does not load as a model"));
+    EXPECT_TRUE(nothing_written()) << key;
+  }
+  const Output other =
+      quantize({"--override-kv", "general.architecture=str:other", kModel, out("q"), "Q8_0"});
+  EXPECT_EQ(other.exit_code, 0);
+  EXPECT_THAT(other.messages, HasSubstr("was not loaded as a model: architecture 'other'"));
 }
 
 TEST_F(Loop, CollectQuantizeMeasure) {

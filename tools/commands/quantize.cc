@@ -5,45 +5,38 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "quant/pipeline/quantize.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 #include "tools/cli/interrupt.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/progress.h"
+#include "tools/cli/standard_output.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/plan_options.h"
 #include "tools/jobs/engine.h"
+#include "tools/jobs/quantize_job.h"
 #include "tools/report/plan_report.h"
-#include "tools/report/text_table.h"
+#include "tools/report/quantize_report.h"
 
 namespace lathe {
 namespace {
 
-struct QuantizeOptions {
-  std::vector<std::string> positional;  // IN OUT [RECIPE] [THREADS]; OUT optional with --dry-run
-  PlanOptions plan;
-  std::string split_max_size, reuse;
-  std::size_t split_max_tensors = 0;
+struct QuantizeCommand {
+  std::vector<std::string> positional;  // IN [OUT] RECIPE [THREADS]
+  QuantizeOptions job;
+  std::string split_max_size;
   int n_threads = 0;
-  bool keep_split = false;
   bool dry_run = false;
-  bool resume = false;
+  bool full = false;
   bool no_provenance = false;
 };
 
-struct Arguments {
-  std::string in, out;
-  std::string recipe;  // empty where --recipe or --plan says it
-  int n_threads = 0;
-};
+// ---- options
 
 int threads_from(const std::string& text) {
   int n = 0;
@@ -54,24 +47,31 @@ int threads_from(const std::string& text) {
   return n;
 }
 
-Arguments arguments_of(const QuantizeOptions& options) {
+// IN [OUT] RECIPE [THREADS]. OUT may be left out: what stands there is a recipe then, and so a file
+// that is named as a recipe is written "./Q8_0". With --recipe or --plan there is no RECIPE.
+void take_arguments(QuantizeCommand& options) {
   const std::vector<std::string>& args = options.positional;
-  Arguments out{.in = args[0], .out = {}, .recipe = {}, .n_threads = options.n_threads};
+  PlanOptions& plan = options.job.plan;
+  plan.model = args[0];
+  const bool elsewhere = !plan.recipe.empty() || !plan.plan_file.empty();
   std::size_t next = 1;
-  const auto recipe_next = [&] { return next < args.size() && find_recipe(args[next]) != nullptr; };
-  if (!(options.dry_run && (next == args.size() || recipe_next()))) {
-    if (next == args.size()) throw usage_error("expected IN OUT RECIPE; no output is given");
-    out.out = args[next++];
+  // Where the recipe is given elsewhere, a number is one of threads.
+  const auto recipe_next = [&] {
+    return next < args.size() && find_recipe(args[next]) != nullptr &&
+           !(elsewhere && is_recipe_number(args[next]));
+  };
+  if (next < args.size() && !recipe_next()) options.job.out = args[next++];
+  if (!elsewhere && next == args.size()) {
+    const std::string& last = args.back();
+    throw usage_error(next == 1 ? "expected IN [OUT] RECIPE; no recipe is given"
+                                : fmt::format("expected IN [OUT] RECIPE; {} is no recipe; there "
+                                              "are: {}",
+                                              lathe::quoted(last), recipe_names()));
   }
-  const bool without_recipe = !options.plan.recipe.empty() || !options.plan.plan_file.empty();
-  if (!without_recipe && next == args.size()) {
-    throw usage_error("expected IN OUT RECIPE; no recipe is given");
-  }
-  if (!without_recipe || recipe_next()) out.recipe = args[next++];
-  if (next < args.size()) out.n_threads = threads_from(args[next++]);
+  if (!elsewhere || recipe_next()) set_recipe(plan, args[next++]);
+  if (next < args.size()) options.n_threads = threads_from(args[next++]);
   if (next < args.size())
     throw usage_error(lathe::quoted(args[next]) + " is one argument too many");
-  return out;
 }
 
 // "300M" or "4G": units of 10^6 and 10^9 bytes.
@@ -89,153 +89,131 @@ std::uint64_t split_size(const std::string& text) {
   return n * scale;
 }
 
-SplitRequest split_request(const QuantizeOptions& options) {
-  const SplitRequest split{.like_source = options.keep_split,
-                           .max_bytes = split_size(options.split_max_size),
-                           .max_tensors = options.split_max_tensors};
+void check_split(SplitRequest& split, const std::string& max_size) {
+  split.max_bytes = split_size(max_size);
   if (split.like_source && (split.max_bytes > 0 || split.max_tensors > 0)) {
     throw usage_error("--keep-split and --split-max-... say two different things");
   }
-  return split;
 }
 
-void print_worst(const std::vector<TensorError>& errors) {
-  constexpr std::size_t kShown = 5;
-  std::vector<TensorError> worst = errors;
-  std::sort(worst.begin(), worst.end(),
-            [](const auto& a, const auto& b) { return a.relative_rms > b.relative_rms; });
-  worst.resize(std::min(worst.size(), kShown));
-  if (worst.empty()) return;
-  TextTable table({"largest errors", "type", "error %", "weighted %", "reason"});
-  for (const TensorError& e : worst) {
-    table.add_row({e.name, std::string(format_name(e.format)),
-                   fmt::format("{:.2f}", 100.0 * e.relative_rms),
-                   e.weighted ? fmt::format("{:.2f}", 100.0 * *e.weighted) : "-", e.reason});
-  }
-  fmt::print("\n{}", table.aligned());
+// ---- the run
+
+int dry_run(const QuantizeTask& task, bool full) {
+  for (const std::string& note : task.model().imatrix_notes) warn(note);
+  put_text(plan_text(task.model(), task.job(), full));
+  for (const auto& warning : plan_warnings(task.model().plan, task.job().imatrix)) warn(warning);
+  const std::vector<std::string> problems = plan_problems(task.job());
+  for (const auto& problem : shown_problems(problems)) complain(problem);
+  return problems.empty() ? 0 : 2;
 }
 
-// What quantizing a quantized source once more costs.
-void print_requantized(const std::vector<TensorError>& errors) {
-  double sum = 0.0;
-  std::size_t n = 0;
-  for (const TensorError& e : errors) {
-    if (!e.source_quantized) continue;
-    sum += e.relative_rms;
-    ++n;
-  }
-  if (n == 0) return;
-  fmt::print(stderr,
-             "lathe: {} tensors were quantized already; this adds an error of {:.2f} % on average "
-             "to what they had\n",
-             n, 100.0 * sum / static_cast<double>(n));
-}
+// One line for each phase.
+class QuantizeLine {
+ public:
+  explicit QuantizeLine(std::size_t n_tensors) : n_tensors_(n_tensors) {}
 
-void print_written(const QuantizeResult& result, const Plan& plan, double seconds) {
-  fmt::print("\n{} encoded, {} copied", result.n_encoded, result.n_copied);
-  if (result.n_reused > 0) fmt::print(", {} reused", result.n_reused);
-  if (result.n_resumed > 0) fmt::print(", {} from the interrupted run", result.n_resumed);
-  fmt::print(" in {} ({:.1f} million weights per second); reopened and verified\n",
-             clock_text(seconds), static_cast<double>(plan.n_elements()) / 1e6 / seconds);
-  fmt::print("wrote {} ({} MB)\n",
-             result.paths.size() == 1
-                 ? result.paths.front()
-                 : fmt::format("{} and {} more", result.paths.front(), result.paths.size() - 1),
-             megabytes(result.file_bytes));
-}
-
-QuantizeResult run_job(QuantizeJob job, const KernelTable& kernels, ThreadPool& pool) {
-  Progress progress("quantize");
-  const auto start = std::chrono::steady_clock::now();
-  const std::size_t n = job.plan.tensors.size();
-  std::uint64_t resumed = 0;
-  bool first = true;
-  job.progress = [&](const QuantizeProgress& p) {
-    if (std::exchange(first, false)) resumed = p.elements_done;
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    const double rate = static_cast<double>(p.elements_done - resumed) / 1e6 / elapsed.count();
-    progress.update(static_cast<double>(p.elements_done) /
-                        static_cast<double>(std::max<std::uint64_t>(1, p.elements_total)),
-                    fmt::format("{}/{} {} to {}, {:.0f} M/s", p.n_tensors_done + 1, n,
-                                p.tensor->name, format_name(p.tensor->format), rate));
+  bool update(const QuantizeProgress& p) {
+    if (p.phase == QuantizePhase::kVerify && !verifying_) {
+      verifying_ = true;
+      line_ = std::make_unique<Progress>("verify");
+    } else if (line_ == nullptr) {
+      begin_ = p.elements_done;
+      line_ = std::make_unique<Progress>("quantize", fraction(p));
+    }
+    line_->update(fraction(p), detail(p));
     return !InterruptGuard::requested();
-  };
-  return quantize(job, kernels, pool);
-}
+  }
 
-int interrupted(const std::string& out_path, std::size_t n_tensors) {
+ private:
+  static double fraction(const QuantizeProgress& p) {
+    return static_cast<double>(p.elements_done) /
+           static_cast<double>(std::max<std::uint64_t>(1, p.elements_total));
+  }
+
+  std::string detail(const QuantizeProgress& p) const {
+    std::string text =
+        fmt::format("{}/{} {}", p.n_tensors_done + 1, n_tensors_, printable(p.tensor->name));
+    if (verifying_) return text;
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
+    return text +
+           fmt::format(" to {}, {:.0f} M/s", format_name(p.tensor->format),
+                       static_cast<double>(p.elements_done - begin_) / 1e6 / elapsed.count());
+  }
+
+  std::size_t n_tensors_;
+  std::uint64_t begin_ = 0;  // elements that an earlier run did
+  bool verifying_ = false;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::unique_ptr<Progress> line_;
+};
+
+int interrupted(const std::string& out_path) {
   const std::size_t n = resumable_tensors(out_path);
   if (n == 0) {
-    fmt::print(stderr, "lathe: interrupted, nothing was written\n");
+    complain("interrupted, nothing was written");
   } else {
-    fmt::print(stderr,
-               "lathe: interrupted; {}.part holds {} of {} tensors: the same command with --resume "
-               "goes on\n",
-               out_path, n, n_tensors);
+    complain(
+        fmt::format("interrupted; {}.part holds {} tensors: the same command with --resume goes on",
+                    out_path, n));
   }
   return kInterruptedExitCode;
 }
 
-// A dry run reads no weights.
-PlanOptions with_identity(const QuantizeOptions& options) {
-  PlanOptions plan = options.plan;
-  if (options.dry_run) return plan;
-  plan.identify = [](const GgufFile& file) {
-    Progress progress("quantize");
-    return model_identity(file, {.progress = [&](double fraction) {
-                            progress.update(fraction, "hashing the model");
-                            return true;
-                          }});
-  };
-  return plan;
+int write_model(QuantizeTask& task, int n_threads, const std::string& isa) {
+  const Plan& plan = task.model().plan;
+  for (const std::string& note : task.model().imatrix_notes) warn(note);
+  put_text(rules_text(plan));
+  for (const auto& warning : plan_warnings(plan, task.job().imatrix)) warn(warning);
+  if (const std::size_t n = task.n_given_up(); n > 0) {
+    warn(fmt::format("{} tensors of an interrupted run are given up (no --resume)", n));
+  }
+  const KernelTable kernels = kernels_of(isa);
+  ThreadPool pool({.n_threads = n_threads});
+  QuantizeLine line(plan.tensors.size());
+  const QuantizeRun run = task.run(
+      kernels, pool, [&](const QuantizeProgress& progress) { return line.update(progress); });
+  for (const auto& warning : quantize_warnings(run.result)) warn(warning);
+  put_text(quantize_text(run, plan, clock_text(run.seconds)));
+  return 0;
 }
 
-int quantize_command(const QuantizeOptions& options, const ToolContext& context) {
-  const Arguments arguments = arguments_of(options);
-  const PlannedModel model = plan_model(arguments.in, arguments.recipe, with_identity(options));
-  for (const std::string& note : model.imatrix_notes) warn(note);
-  std::optional<GgufFile> older;
-  if (!options.reuse.empty()) older = GgufFile::open(options.reuse);
-  QuantizeJob job = model.job(arguments.out, options.plan.allow_requantize);
-  job.split = split_request(options);
-  job.resume = options.resume;
-  job.reuse = older ? &*older : nullptr;
-  job.provenance = !options.no_provenance;
-  if (options.dry_run) return print_plan(model, job) ? 0 : 2;
-  print_rules(model.plan, job.imatrix);
-  if (const std::size_t n = resumable_tensors(job.out_path); n > 0 && !job.resume) {
-    fmt::print(stderr, "lathe: {} tensors of an interrupted run are given up (no --resume)\n", n);
+int quantize_command(QuantizeCommand options, const ToolContext& context) {
+  take_arguments(options);
+  check_split(options.job.split, options.split_max_size);
+  options.job.provenance = !options.no_provenance;
+  if (options.job.out.empty() && !options.dry_run) {
+    options.job.out = default_output(options.job.plan);
+    say(fmt::format("the new file will be {}", options.job.out));
   }
-
-  const KernelTable kernels = kernels_of(context.isa);
-  ThreadPool pool({.n_threads = arguments.n_threads});
+  options.job.identify = !options.dry_run;
   const InterruptGuard interrupt;
-  const auto start = std::chrono::steady_clock::now();
   try {
-    const QuantizeResult result = run_job(job, kernels, pool);
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    for (const std::string& warning : result.warnings) fmt::print(stderr, "lathe: {}\n", warning);
-    print_requantized(result.errors);
-    print_totals(model.plan);
-    print_worst(result.errors);
-    print_written(result, model.plan, elapsed.count());
+    Progress line("quantize");
+    options.job.hashing = [&](double fraction) {
+      line.update(fraction, "hashing the model");
+      return !InterruptGuard::requested();
+    };
+    QuantizeTask task(options.job);
+    line.clear();
+    return options.dry_run ? dry_run(task, options.full)
+                           : write_model(task, options.n_threads, context.isa);
   } catch (const Error&) {
     if (!InterruptGuard::requested()) throw;
-    return interrupted(arguments.out, model.plan.tensors.size());
+    return interrupted(options.job.out);
   }
-  return 0;
 }
 
 }  // namespace
 
 void add_quantize(CLI::App& root, ToolContext& context) {
-  auto options = std::make_shared<QuantizeOptions>();
+  auto options = std::make_shared<QuantizeCommand>();
+  QuantizeOptions& job = options->job;
   CLI::App* command =
       root.add_subcommand("quantize", "Write a model in smaller formats, by recipe");
   command
       ->add_option("arguments", options->positional,
-                   "IN OUT RECIPE [THREADS]; with --dry-run OUT may be left out, with --plan or "
-                   "--recipe RECIPE")
+                   "IN [OUT] RECIPE [THREADS]; without OUT ggml-model-RECIPE.gguf beside IN, with "
+                   "--plan or --recipe no RECIPE")
       ->required()
       ->expected(1, 4)
       ->type_name("IN OUT RECIPE");
@@ -244,25 +222,26 @@ void add_quantize(CLI::App& root, ToolContext& context) {
       ->type_name("N");
   command->add_flag("--dry-run", options->dry_run,
                     "Print what would be done, write nothing (see also `lathe plan`)");
-  command->add_flag("--resume", options->resume,
+  command->add_flag("--full", options->full, "Every tensor, also in a long table of --dry-run");
+  command->add_flag("--resume", job.resume,
                     "Go on with what an interrupted run of the same command left");
   command
-      ->add_option("--reuse", options->reuse,
+      ->add_option("--reuse", job.reuse,
                    "Copy tensors that would come out the same from an older output of lathe")
       ->type_name("FILE");
-  command->add_flag("--keep-split", options->keep_split, "Files as the source is split into");
+  command->add_flag("--keep-split", job.split.like_source, "Files as the source is split into");
   command
       ->add_option("--split-max-size", options->split_max_size,
                    "Several files of at most this size, as 300M or 4G")
       ->type_name("SIZE");
   command
-      ->add_option("--split-max-tensors", options->split_max_tensors,
+      ->add_option("--split-max-tensors", job.split.max_tensors,
                    "Several files of at most this many tensors")
       ->check(one_or_more)
       ->type_name("N");
   command->add_flag("--no-provenance", options->no_provenance,
                     "Leave out the keys that say how the file was made");
-  add_plan_options(*command, options->plan);
+  add_plan_options(*command, job.plan);
   command->callback(
       [options, &context] { context.exit_code = quantize_command(*options, context); });
 }

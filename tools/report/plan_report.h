@@ -3,23 +3,27 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
-#include "tools/commands/options/plan_options.h"
+#include "tools/jobs/plan_model.h"
 
 namespace lathe {
 
 std::string megabytes(std::uint64_t bytes);  // "12.34", of 10^6 bytes
 
-// Table of all tensors, totals, size of the file, what came of each rule; on stderr what keeps the
-// plan from being carried out. True when nothing does.
-bool print_plan(const PlannedModel& model, const QuantizeJob& job);
-// The same as one JSON object.
-bool print_plan_json(const PlannedModel& model, const QuantizeJob& job);
+// Table of all tensors (without `full` a long one is cut in the middle), totals, size of the file,
+// what came of each rule that had an effect.
+std::string plan_text(const PlannedModel& model, const QuantizeJob& job, bool full);
+// The same as one JSON document, with warnings and problems.
+std::string plan_document(const PlannedModel& model, const QuantizeJob& job);
 
 // Totals by type, size and bits per weight before and after.
-void print_totals(const Plan& plan);
-// What came of each explicit rule, warnings about those without effect and about importance on
-// stderr.
-void print_rules(const Plan& plan, const Imatrix* imatrix);
+std::string totals_text(const Plan& plan);
+// A line for each explicit rule that had an effect.
+std::string rules_text(const Plan& plan);
+// Rules without effect, and what is worth knowing about importance: each a sentence.
+std::vector<std::string> plan_warnings(const Plan& plan, const Imatrix* imatrix);
+// The first of plan_problems(), and how many more there are.
+std::vector<std::string> shown_problems(const std::vector<std::string>& problems);
 
 }  // namespace lathe

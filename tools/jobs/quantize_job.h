@@ -1,0 +1,62 @@
+// Quantizing a model: opens what a run needs, then runs it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernels/kernel_table.h"
+#include "quant/pipeline/quantize.h"
+#include "runtime/gguf/gguf_file.h"
+#include "runtime/machine/thread_pool.h"
+#include "tools/jobs/plan_model.h"
+
+namespace lathe {
+
+struct QuantizeOptions {
+  PlanOptions plan;
+  std::string out;  // empty: default_output()
+  std::string reuse;
+  SplitRequest split;
+  bool resume = false;
+  bool provenance = true;
+  bool identify = true;       // read the whole source to say what it is; not for a dry run
+  HashProgress hashing = {};  // while that goes on; false stops
+};
+
+struct QuantizeRun {
+  QuantizeResult result;
+  double seconds = 0.0;
+};
+
+// The name that the field's quantizer gives a file without one, beside the model:
+// "ggml-model-Q4_K_M.gguf". Error (kUsage) for a plan file in the place of a recipe, and where a
+// file of that name is there already.
+std::string default_output(const PlanOptions& options);
+
+// Not to be moved: the job points into it.
+class QuantizeTask {
+ public:
+  // Plans, and opens the older output. Error as of plan_model() and GgufFile::open().
+  explicit QuantizeTask(const QuantizeOptions& options);
+
+  const PlannedModel& model() const noexcept { return model_; }
+  const QuantizeJob& job() const noexcept { return job_; }
+  std::vector<std::string> input_paths() const;
+  // Tensors that an interrupted run left and that this one gives up.
+  std::size_t n_given_up() const;
+
+  // Error as of quantize(). The new file must load as a model, where its source does
+  // (QuantizeJob::check_loads).
+  QuantizeRun run(const KernelTable& kernels, ThreadPool& pool,
+                  std::function<bool(const QuantizeProgress&)> progress);
+
+ private:
+  QuantizeOptions options_;
+  PlannedModel model_;
+  std::optional<GgufFile> older_;
+  QuantizeJob job_;
+};
+
+}  // namespace lathe

@@ -118,8 +118,11 @@ TEST_F(Loop, WhatCannotBeLoadedIsNotWritten) {
                       quantize({"--override-kv", key, kModel, out("q"), "Q8_0"});
                     },
                     ErrorKind::kFailed),
-                HasSubstr("does not load as a model"));
+                HasSubstr("would not load as a model"));
     EXPECT_TRUE(nothing_written()) << key;
+    const Output dry = quantize({"--override-kv", key, "--dry-run", kModel, "Q8_0"});
+    EXPECT_EQ(dry.exit_code, 2);
+    EXPECT_THAT(dry.messages, HasSubstr("would not load as a model"));
   }
   const Output other =
       quantize({"--override-kv", "general.architecture=str:other", kModel, out("q"), "Q8_0"});

@@ -102,7 +102,10 @@ int dry_run(const QuantizeTask& task, bool full) {
   for (const std::string& note : task.model().imatrix_notes) warn(note);
   put_text(plan_text(task.model(), task.job(), full));
   for (const auto& warning : plan_warnings(task.model().plan, task.job().imatrix)) warn(warning);
-  const std::vector<std::string> problems = plan_problems(task.job());
+  std::vector<std::string> problems = plan_problems(task.job());
+  if (std::string problem = task.load_problem(); !problem.empty()) {
+    problems.push_back(std::move(problem));
+  }
   for (const auto& problem : shown_problems(problems)) complain(problem);
   return problems.empty() ? 0 : 2;
 }

@@ -10,6 +10,7 @@
 #include "models/registry.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
+#include "tools/jobs/rehearsal.h"
 
 namespace lathe {
 namespace {
@@ -103,8 +104,11 @@ std::size_t QuantizeTask::n_given_up() const {
   return job_.resume ? 0 : resumable_tensors(job_.out_path);
 }
 
+std::string QuantizeTask::load_problem() const { return rehearse_load(job_); }
+
 QuantizeRun QuantizeTask::run(const KernelTable& kernels, ThreadPool& pool,
                               std::function<bool(const QuantizeProgress&)> progress) {
+  if (const std::string problem = load_problem(); !problem.empty()) throw failed(problem);
   job_.progress = std::move(progress);
   const auto start = std::chrono::steady_clock::now();
   QuantizeRun run{quantize(job_, kernels, pool), 0.0};

@@ -47,8 +47,11 @@ class QuantizeTask {
   // Tensors that an interrupted run left and that this one gives up.
   std::size_t n_given_up() const;
 
-  // Error as of quantize(). The new file must load as a model, where its source does
-  // (QuantizeJob::check_loads).
+  // Why the new file would not load as a model (tools/jobs/rehearsal.h), or nothing.
+  std::string load_problem() const;
+
+  // Error as of quantize(), and (kFailed) before the work for load_problem(). The new file must
+  // load as a model, where its source does (QuantizeJob::check_loads).
   QuantizeRun run(const KernelTable& kernels, ThreadPool& pool,
                   std::function<bool(const QuantizeProgress&)> progress);
 

@@ -99,35 +99,15 @@ RopeSettings read_rope(const ArchKeys& keys, const ModelTraits& t) {
     rope.factor = 1.0;
   } else if (type == "yarn") {
     rope.yarn = true;
+    rope.beta_fast = read_real(keys, "rope.scaling.yarn_beta_fast", rope.beta_fast, 1e-6, 1e6);
+    rope.beta_slow = read_real(keys, "rope.scaling.yarn_beta_slow", rope.beta_slow, 1e-6, 1e6);
   } else if (type != "linear") {
     m.fail(key, "is '" + std::string(type.substr(0, 64)) +
                     "', which is not supported (none, linear and yarn are)");
   }
+  keys.refuse_unless("rope.scaling.yarn_ext_factor", rope.yarn ? 1 : 0,
+                     "YaRN in part is not supported");
   return rope;
-}
-
-// What other architectures of this field do and these do not.
-void refuse_other_models(const ArchKeys& keys) {
-  struct Foreign {
-    std::string_view name;
-    double neutral;
-    std::string_view what;
-  };
-  constexpr Foreign kForeign[] = {
-      {"expert_count", 0, "mixtures of experts are not supported"},
-      {"expert_used_count", 0, "mixtures of experts are not supported"},
-      {"attention.causal", 1, "attention that is not causal is not supported"},
-      {"attention.clamp_kqv", 0, "clamped queries, keys and values are not supported"},
-      {"attention.max_alibi_bias", 0, "ALiBi is not supported"},
-      {"attention.scale", 0, "another scale of attention than 1/sqrt(head size) is not supported"},
-      {"attn_logit_softcapping", 0, "soft caps are not supported"},
-      {"final_logit_softcapping", 0, "soft caps are not supported"},
-      {"logit_scale", 1, "scaled logits are not supported"},
-      {"embedding_scale", 1, "scaled embeddings are not supported"},
-      {"residual_scale", 1, "scaled residuals are not supported"},
-      {"use_parallel_residual", 0, "parallel residuals are not supported"},
-  };
-  for (const Foreign& f : kForeign) keys.refuse_unless(f.name, f.neutral, f.what);
 }
 
 std::vector<std::string> find_per_layer_keys(const ArchKeys& keys, std::size_t n_layer) {
@@ -143,19 +123,6 @@ std::vector<std::string> find_per_layer_keys(const ArchKeys& keys, std::size_t n
 
 }  // namespace
 
-ArchKeys::ArchKeys(const Metadata& metadata)
-    : metadata_(metadata), architecture_(metadata.require_text("general.architecture")) {}
-
-void ArchKeys::refuse_unless(std::string_view name, double neutral, std::string_view what) const {
-  const Value* value = metadata_.find(key(name));
-  if (value == nullptr) return;
-  double found = std::numeric_limits<double>::quiet_NaN();
-  if (const auto b = value->as_bool()) found = *b ? 1.0 : 0.0;
-  if (const auto i = value->as_int()) found = static_cast<double>(*i);
-  if (const auto r = value->as_real()) found = *r;
-  if (found != neutral) metadata_.fail(key(name), what);
-}
-
 double read_real(const ArchKeys& keys, std::string_view name, double fallback, double min,
                  double max) {
   const std::string key = keys.key(name);
@@ -165,6 +132,10 @@ double read_real(const ArchKeys& keys, std::string_view name, double fallback, d
                                   " to " + std::to_string(max));
   }
   return value;
+}
+
+std::size_t read_layer_count(const ArchKeys& keys) {
+  return keys.metadata().require_uint(keys.key("block_count"), 1, kMaxLayers);
 }
 
 std::size_t read_sliding_window(const ArchKeys& keys) {
@@ -178,7 +149,7 @@ Hparams read_hparams(const ArchKeys& keys) {
   ModelTraits& t = h.traits;
   t.architecture = keys.architecture();
   t.name = std::string(m.text("general.name").value_or(""));
-  t.n_layer = m.require_uint(keys.key("block_count"), 1, kMaxLayers);
+  t.n_layer = read_layer_count(keys);
   t.n_embd = m.require_uint(keys.key("embedding_length"), 1, kMaxWidth);
   t.n_ctx_train = m.require_uint(keys.key("context_length"), 1, kMaxContext);
   t.n_ff = read_uniform(keys, "feed_forward_length", t.n_layer, kMaxWidth);
@@ -188,7 +159,6 @@ Hparams read_hparams(const ArchKeys& keys) {
   h.rms_eps =
       static_cast<float>(read_real(keys, "attention.layer_norm_rms_epsilon", 0.0, 0.0, 1.0));
   h.rope = read_rope(keys, t);
-  refuse_other_models(keys);
   return h;
 }
 

@@ -1,37 +1,16 @@
 // What the metadata of a decoder-only model say, checked and put together once for all
 // architectures.
 //
-// Everything that a file asks for is read or refused by name. Keys that the reference reads for one
-// architecture only are refused in the others where they would change the result.
+// Everything that a file asks for is read or refused by name (models/arch_keys.h).
 #pragma once
 
-#include <string>
 #include <string_view>
-#include <vector>
 
+#include "models/arch_keys.h"
 #include "runtime/model.h"
 #include "runtime/ops/rope.h"
 
 namespace lathe {
-
-class Metadata;
-
-// A view of the metadata under the architecture's prefix.
-class ArchKeys {
- public:
-  explicit ArchKeys(const Metadata& metadata);
-
-  const Metadata& metadata() const noexcept { return metadata_; }
-  const std::string& architecture() const noexcept { return architecture_; }
-  std::string key(std::string_view name) const { return architecture_ + "." + std::string(name); }
-
-  // Error (kBadInput) when the key is there with another value than the one that changes nothing.
-  void refuse_unless(std::string_view name, double neutral, std::string_view what) const;
-
- private:
-  const Metadata& metadata_;
-  std::string architecture_;
-};
 
 struct Hparams {
   ModelTraits traits;  // all but n_vocab, tied_output, n_params and weight_bytes
@@ -44,6 +23,9 @@ struct Hparams {
 
 // Error (kBadInput) naming the key for anything missing, out of range or not supported.
 Hparams read_hparams(const ArchKeys& keys);
+
+// Error (kBadInput) when it is missing or out of range.
+std::size_t read_layer_count(const ArchKeys& keys);
 
 // The sliding window is a key of some architectures: 0 when absent.
 std::size_t read_sliding_window(const ArchKeys& keys);

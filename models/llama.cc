@@ -74,9 +74,6 @@ WeightSet load_llama_weights(const GgufFile& file, Hparams& hparams) {
 std::unique_ptr<Model> load_llama(const GgufFile& file) {
   const ArchKeys keys(file.metadata());
   Hparams hparams = read_hparams(keys);
-  keys.refuse_unless("attention.sliding_window", 0, "sliding windows are not known to llama");
-  keys.refuse_unless("attention.temperature_scale", 0, "a temperature is not known to llama");
-  keys.refuse_unless("rope.scaling.yarn_log_multiplier", 0, "is not known to llama");
   WeightSet weights = load_llama_weights(file, hparams);
   RopeTable rope(hparams.rope);
   return std::make_unique<Llama>(std::move(hparams), std::move(weights), std::move(rope));

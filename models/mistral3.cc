@@ -1,5 +1,5 @@
 // mistral3: the tensors of llama; queries may grow with their position (temperature), and YaRN may
-// carry settings of its own.
+// have another magnitude.
 #include <memory>
 #include <utility>
 
@@ -46,10 +46,7 @@ class Mistral3 final : public Decoder {
 std::unique_ptr<Model> load_mistral3(const GgufFile& file) {
   const ArchKeys keys(file.metadata());
   Hparams hparams = read_hparams(keys);
-  keys.refuse_unless("attention.sliding_window", 0, "sliding windows are not known to mistral3");
   RopeSettings& rope = hparams.rope;
-  rope.beta_fast = read_real(keys, "rope.scaling.yarn_beta_fast", rope.beta_fast, 1e-6, 1e6);
-  rope.beta_slow = read_real(keys, "rope.scaling.yarn_beta_slow", rope.beta_slow, 1e-6, 1e6);
   rope.yarn_log_multiplier = read_real(keys, "rope.scaling.yarn_log_multiplier", 0.0, 0.0, 1e3);
   const QueryTemperature temperature{read_real(keys, "attention.temperature_scale", 0.0, 0.0, 1e3),
                                      rope.n_ctx_original};

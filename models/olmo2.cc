@@ -15,6 +15,8 @@
 namespace lathe {
 namespace {
 
+constexpr std::string_view kWindowPattern = "attention.sliding_window_pattern";
+
 class Olmo2 final : public Decoder {
  public:
   Olmo2(Hparams hparams, WeightSet weights, RopeTable rope, RopeTable window_rope,
@@ -74,7 +76,7 @@ std::vector<std::size_t> read_windows(const ArchKeys& keys, std::size_t n_layer)
   std::vector<std::size_t> windows(n_layer, 0);
   const std::size_t width = read_sliding_window(keys);
   if (width == 0) return windows;
-  const std::string key = keys.key("attention.sliding_window_pattern");
+  const std::string key = keys.key(kWindowPattern);
   const auto pattern = keys.metadata().uint_list(key);
   const bool flags = pattern && keys.metadata().find(key)->is_array();
   if (flags && pattern->size() != n_layer) {
@@ -92,11 +94,21 @@ std::vector<std::size_t> read_windows(const ArchKeys& keys, std::size_t n_layer)
 
 }  // namespace
 
+// The windows are what follows from the number of a layer, where the file says them by a period or
+// not at all.
+std::vector<MetadataEntry> olmo2_layer_metadata(const Metadata& metadata) {
+  const ArchKeys keys(metadata);
+  if (read_sliding_window(keys) == 0) return {};
+  std::vector<std::byte> slides;
+  for (const std::size_t window : read_windows(keys, read_layer_count(keys))) {
+    slides.push_back(std::byte{window > 0});
+  }
+  return {{keys.key(kWindowPattern), Value::raw_array(ValueType::kBool, slides)}};
+}
+
 std::unique_ptr<Model> load_olmo2(const GgufFile& file) {
   const ArchKeys keys(file.metadata());
   Hparams hparams = read_hparams(keys);
-  keys.refuse_unless("attention.temperature_scale", 0, "a temperature is not known to olmo2");
-  keys.refuse_unless("rope.scaling.yarn_log_multiplier", 0, "is not known to olmo2");
   hparams.rope.pairing = RopePairing::kHalves;
   RopeSettings plain;
   plain.head_dim = hparams.traits.head_dim;

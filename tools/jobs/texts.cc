@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "models/registry.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/text/text_check.h"
@@ -79,6 +80,7 @@ TextChunks open_text(const GgufFile& file, const TextOptions& text, const Engine
   if (origin != nullptr) {
     append(origin->warnings, tokenizer.warnings());
     append(origin->warnings, encoding_warnings(tokenizer, content, "the text", encode));
+    append(origin->warnings, metadata_warnings(file.metadata()));
     append(origin->warnings, context_warnings(file.metadata(), n_ctx));
   }
   if (text.from_chunk > tokens.size() / n_ctx) {

@@ -191,7 +191,7 @@ Metadata quantized_metadata(const QuantizeJob& job) {
   out.set("general.file_type", Value::u32(job.plan.file_type));
   if (job.imatrix != nullptr) add_imatrix_keys(*job.imatrix, out);
   if (job.provenance) add_provenance(job, out);
-  prune_metadata(job.plan.pruned_layers, out);
+  prune_metadata(job.plan.pruned_layers, job.layer_metadata, out);
   apply_overrides(job.plan.overrides, out);
   return out;
 }

@@ -54,6 +54,8 @@ struct QuantizeJob {
   bool allow_requantize = false;
   // Called before the work, between chunks and at the end; false stops the job.
   std::function<bool(const QuantizeProgress&)> progress = {};
+  // What layers are by their number, one entry for each (models/registry.h): for pruned models.
+  std::vector<MetadataEntry> layer_metadata = {};
   SplitRequest split = {};
   bool resume = false;                  // go on with what a stopped run of the same job left
   const TensorSource* reuse = nullptr;  // an older output: what would come out the same is copied

@@ -1,5 +1,7 @@
 #include "quant/plan/prune_metadata.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <string>
@@ -38,14 +40,21 @@ Value without_layers(const Value& array, std::span<const int> pruned) {
 // model of four layers.
 bool is_of_heads(std::string_view key) noexcept { return key.ends_with(".dimension_sections"); }
 
+// Numbers that speak of layers by their number: a period, how many come first or last.
+constexpr std::string_view kCountLayers[] = {
+    "attention.sliding_window_pattern", "attention.shared_kv_layers", "full_attention_interval",
+    "interleave_moe_layer_step",        "leading_dense_block_count",  "nextn_predict_layers"};
+
 }  // namespace
 
-void prune_metadata(std::span<const int> pruned, Metadata& metadata) {
+void prune_metadata(std::span<const int> pruned, std::span<const MetadataEntry> by_layer,
+                    Metadata& metadata) {
   const auto architecture = metadata.text("general.architecture");
   if (pruned.empty() || !architecture) return;
   const std::string prefix = std::string(*architecture) + ".";
   const auto n_layer = metadata.uint(prefix + "block_count");
   if (!n_layer || *n_layer < pruned.size()) return;
+  for (const MetadataEntry& entry : by_layer) metadata.set(entry.key, entry.value);
   std::vector<std::pair<std::string, Value>> changed;
   for (const MetadataEntry& entry : metadata) {
     const Value& value = entry.value;
@@ -56,6 +65,26 @@ void prune_metadata(std::span<const int> pruned, Metadata& metadata) {
   const MetadataOverride count{prefix + "block_count",
                                static_cast<std::int64_t>(*n_layer - pruned.size())};
   apply_overrides({&count, 1}, metadata);  // keeps the exact type of the key
+}
+
+std::vector<std::string> prune_warnings(std::span<const int> pruned,
+                                        std::span<const MetadataEntry> by_layer,
+                                        const Metadata& metadata) {
+  std::vector<std::string> warnings;
+  const auto architecture = metadata.text("general.architecture");
+  if (pruned.empty() || !architecture) return warnings;
+  for (const std::string_view name : kCountLayers) {
+    const std::string key = fmt::format("{}.{}", *architecture, name);
+    const Value* value = metadata.find(key);
+    const bool known = std::any_of(by_layer.begin(), by_layer.end(),
+                                   [&](const MetadataEntry& entry) { return entry.key == key; });
+    if (value == nullptr || value->is_array() || value->as_uint() == 0U || known) continue;
+    warnings.push_back(
+        fmt::format("{} speaks of layers by their number, and stays as it is: the layers that "
+                    "remain may compute something else",
+                    key));
+  }
+  return warnings;
 }
 
 }  // namespace lathe

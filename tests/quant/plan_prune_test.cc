@@ -192,7 +192,7 @@ Metadata metadata_of_four_layers() {
 
 TEST(PruneMetadata, SlicesWhatIsPerLayerAndNothingElse) {
   Metadata m = metadata_of_four_layers();
-  prune_metadata(std::vector{0, 2}, m);
+  prune_metadata(std::vector{0, 2}, {}, m);
   EXPECT_EQ(m.uint("any.block_count"), 2u);
   EXPECT_EQ(m.find("any.block_count")->type(), ValueType::kU16);
   EXPECT_EQ(m.uint("any.embedding_length"), 4u);
@@ -209,10 +209,10 @@ TEST(PruneMetadata, SlicesWhatIsPerLayerAndNothingElse) {
 
 TEST(PruneMetadata, NothingToDo) {
   Metadata m = metadata_of_four_layers();
-  prune_metadata({}, m);
+  prune_metadata({}, {}, m);
   EXPECT_EQ(m.uint("any.block_count"), 4u);
   m.erase("any.block_count");
-  prune_metadata(std::vector{0}, m);
+  prune_metadata(std::vector{0}, {}, m);
   EXPECT_FALSE(m.has("any.block_count"));
   EXPECT_EQ(m.u32_array("any.attention.head_count")->size(), 4u);
 }

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "models/registry.h"
 #include "quant/imatrix/imatrix_origin.h"
 #include "quant/plan/layer_list.h"
 #include "quant/plan/plan_file.h"
@@ -108,6 +109,7 @@ QuantizeJob PlannedModel::job(std::string out_path, bool allow_requantize) const
                   allow_requantize};
   job.lathe_version = build_version();
   job.identity = identity ? &*identity : nullptr;
+  job.layer_metadata = layer_metadata(source->metadata());
   return job;
 }
 

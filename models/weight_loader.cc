@@ -4,22 +4,10 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
+#include "runtime/gguf/shape_text.h"
 
 namespace lathe {
 namespace {
-
-std::string shape_text(std::size_t rows, std::size_t cols, bool is_vector) {
-  return is_vector ? "[" + std::to_string(cols) + "]"
-                   : "[" + std::to_string(cols) + ", " + std::to_string(rows) + "]";
-}
-
-std::string shape_text(const TensorInfo& info) {
-  std::string text = "[";
-  for (std::uint32_t d = 0; d < info.n_dims; ++d) {
-    text += (d == 0 ? "" : ", ") + std::to_string(info.dims[d]);
-  }
-  return text + "]";
-}
 
 // Tensors of old converters that repeat what the metadata say.
 bool is_legacy(std::string_view name) noexcept {
@@ -39,7 +27,7 @@ bool WeightLoader::bind(TensorId id, std::size_t rows, std::size_t cols, bool is
   const std::string where = "tensor " + name;
   if (info->cols() != cols || info->rows() != rows || info->dims[2] * info->dims[3] != 1) {
     throw bad_input(file_.path(), where + " has shape " + shape_text(*info) + ", expected " +
-                                      shape_text(rows, cols, is_vector));
+                                      (is_vector ? std::to_string(cols) : shape_text(cols, rows)));
   }
   if (is_vector && info->format != Format::F32) {
     throw bad_input(file_.path(),

@@ -3,16 +3,13 @@
 #include <string>
 
 #include "runtime/base/error.h"
+#include "runtime/gguf/shape_text.h"
 
 namespace lathe {
 namespace {
 
 [[noreturn]] void refuse(TensorId id, const std::string& why) {
   throw usage_error("the overlay's " + tensor_name(id) + " " + why);
-}
-
-std::string shape_text(const WeightView& view) {
-  return "[" + std::to_string(view.cols) + ", " + std::to_string(view.rows) + "]";
 }
 
 // A tied model has no output head; one that is laid over it has the shape of the embeddings.
@@ -35,7 +32,8 @@ void check_view(const WeightSet& own, const WeightSet& overlay, TensorId id) {
   if (id.role == TensorRole::kRopeFreqs)
     refuse(id, "cannot replace the one the model was loaded with");
   if (theirs.rows != shape.rows || theirs.cols != shape.cols) {
-    refuse(id, "has shape " + shape_text(theirs) + ", expected " + shape_text(shape));
+    refuse(id, "has shape " + shape_text(theirs.cols, theirs.rows) + ", expected " +
+                   shape_text(shape.cols, shape.rows));
   }
   if (shape.rows == 1 && theirs.format != Format::F32) {
     refuse(id, "is " + std::string(format_name(theirs.format)) + ", expected f32");

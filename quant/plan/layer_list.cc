@@ -6,17 +6,12 @@
 #include <charconv>
 #include <optional>
 
+#include "runtime/base/ascii.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 
 namespace lathe {
 namespace {
-
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
 
 // Plain digits only: no sign, nothing behind.
 std::optional<int> layer_number(std::string_view text) noexcept {

@@ -17,6 +17,7 @@
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/quote.h"
 #include "runtime/gguf/gguf_parse.h"
+#include "runtime/gguf/shape_text.h"
 
 namespace lathe {
 namespace {
@@ -126,10 +127,6 @@ void read_tensors(const JsonNode& node, Plan& plan) {
     t.name = std::move(*name);
     plan.tensors.push_back(std::move(t));
   }
-}
-
-std::string shape_text(const TensorInfo& t) {
-  return fmt::format("[{}]", fmt::join(t.dims.begin(), t.dims.begin() + t.n_dims, ", "));
 }
 
 // The model's facts about one tensor in the place of the plan's, when they agree.

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "quant/plan/recipe.h"
+#include "runtime/base/ascii.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/quote.h"
@@ -14,14 +15,6 @@ namespace lathe {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\n\v\f";
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 [[noreturn]] void malformed(std::string_view label, const std::string& problem) {
   throw usage_error(fmt::format("{}: {}", printable(label), problem));
@@ -57,7 +50,7 @@ TypeRule parse_type_rule(std::string_view text, std::string_view where) {
   if (equals == 0) malformed(label, "no pattern before '='");
   const Format format = rule_format(label, text.substr(equals + 1));
   try {
-    return {label, NamePattern(lower(text.substr(0, equals))), format};
+    return {label, NamePattern(lowercase(text.substr(0, equals))), format};
   } catch (const Error& error) {
     malformed(label, fmt::format("the pattern is {}", error.what()));
   }

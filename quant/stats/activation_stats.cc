@@ -5,6 +5,7 @@
 #include <map>
 
 #include "quant/plan/model_header.h"
+#include "quant/stats/cosine.h"
 
 namespace lathe {
 namespace {
@@ -33,14 +34,7 @@ std::vector<double> values_of(const ImatrixEntry& entry) {
 // Cosine of the raw sums; 0 where sizes differ or one is zero.
 double cosine_of(const ImatrixEntry& a, const ImatrixEntry& b) {
   if (a.sum2.size() != b.sum2.size()) return 0.0;
-  double ab = 0.0, aa = 0.0, bb = 0.0;
-  for (std::size_t j = 0; j < a.sum2.size(); ++j) {
-    const double x = a.sum2[j], y = b.sum2[j];
-    ab += x * y;
-    aa += x * x;
-    bb += y * y;
-  }
-  return aa > 0.0 && bb > 0.0 ? ab / std::sqrt(aa * bb) : 0.0;
+  return dot_products(a.sum2.data(), b.sum2.data(), a.sum2.size()).cosine();
 }
 
 void add_moments(const std::vector<double>& values, ActivationStats& out) {

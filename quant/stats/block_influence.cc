@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "quant/eval/chunk_texts.h"
+#include "quant/stats/cosine.h"
 #include "runtime/base/error.h"
 
 namespace lathe {
@@ -15,16 +16,8 @@ namespace {
 
 // 1 for two zero vectors, which are the same; 0 where one of them is zero.
 double cosine(const float* a, const float* b, std::size_t n) noexcept {
-  double ab = 0.0, aa = 0.0, bb = 0.0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const double x = a[i], y = b[i];
-    ab += x * y;
-    aa += x * x;
-    bb += y * y;
-  }
-  if (aa == 0.0 && bb == 0.0) return 1.0;
-  if (aa == 0.0 || bb == 0.0) return 0.0;
-  return ab / (std::sqrt(aa) * std::sqrt(bb));
+  const DotProducts sums = dot_products(a, b, n);
+  return sums.aa == 0.0 && sums.bb == 0.0 ? 1.0 : sums.cosine();
 }
 
 }  // namespace

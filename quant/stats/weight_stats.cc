@@ -6,45 +6,22 @@
 
 #include "quant/plan/plan.h"
 #include "runtime/base/error.h"
+#include "runtime/decode_rows.h"
 
 namespace lathe {
 namespace {
 
-constexpr std::size_t kGroupElements = 64U << 10;  // of one thread at a time
-
-class Pass {
- public:
-  Pass(const GgufFile& model, const KernelTable& kernels, ThreadPool& pool)
-      : model_(model), kernels_(kernels), pool_(pool) {}
-
-  // The sum over groups of rows, in their order, of what of(values, n) gives for each.
-  template <class Sums, class Of>
-  Sums over(const TensorInfo& tensor, Of of) {
-    const std::size_t cols = tensor.cols(), stride = row_bytes(tensor.format, cols);
-    const std::size_t group = std::max<std::size_t>(1, kGroupElements / cols);
-    const std::size_t n_groups = (tensor.rows() + group - 1) / group;
-    const std::uint8_t* data = model_.data(tensor).data();
-    const DecodeFn decode = kernels_.decode[index_of(tensor.format)];
-    scratch_.resize(static_cast<std::size_t>(pool_.size()) * group * cols);
-    std::vector<Sums> parts(n_groups);
-    pool_.for_each(n_groups, [&](std::size_t g, int thread) noexcept {
-      const std::size_t first = g * group;
-      const std::size_t n = std::min<std::size_t>(group, tensor.rows() - first) * cols;
-      float* values = scratch_.data() + static_cast<std::size_t>(thread) * group * cols;
-      decode(data + first * stride, n, values);
-      parts[g] = of(values, n);
-    });
-    Sums sums{};
-    for (const Sums& part : parts) sums += part;
-    return sums;
-  }
-
- private:
-  const GgufFile& model_;
-  const KernelTable& kernels_;
-  ThreadPool& pool_;
-  std::vector<float> scratch_;
-};
+// The sum over groups of rows, in their order, of what of(values, n) gives for each.
+template <class Sums, class Of>
+Sums sum_over(const TensorSource& model, const TensorInfo& tensor, RowDecoder& decoder, Of of) {
+  std::vector<Sums> parts(row_groups(tensor.rows(), tensor.cols()));
+  decoder.for_groups(model, tensor, [&](const RowGroup& group) noexcept {
+    parts[group.index] = of(group.values.row(0), group.values.rows * group.values.cols);
+  });
+  Sums sums{};
+  for (const Sums& part : parts) sums += part;
+  return sums;
+}
 
 struct Moments {
   double sum = 0, squares = 0;
@@ -73,7 +50,7 @@ std::uint64_t count_above(const float* values, std::size_t n, double limit) noex
 
 }  // namespace
 
-std::vector<WeightStats> weight_stats(const GgufFile& model, const KernelTable& kernels,
+std::vector<WeightStats> weight_stats(const TensorSource& model, const KernelTable& kernels,
                                       ThreadPool& pool, const StatsProgress& progress) {
   std::map<int, std::vector<const TensorInfo*>> layers;
   double total = 0.0, done = 0.0;
@@ -87,14 +64,14 @@ std::vector<WeightStats> weight_stats(const GgufFile& model, const KernelTable& 
     done += static_cast<double>(tensor.n_elements());
     if (progress && !progress(done / total)) throw failed("stopped");
   };
-  Pass pass(model, kernels, pool);
+  RowDecoder decoder(kernels, pool);
   std::vector<WeightStats> out;
   for (const auto& [layer, tensors] : layers) {
     WeightStats stats;
     stats.layer = layer;
     Moments moments;
     for (const TensorInfo* tensor : tensors) {
-      moments += pass.over<Moments>(*tensor, moments_of);
+      moments += sum_over<Moments>(model, *tensor, decoder, moments_of);
       if (!std::isfinite(moments.squares)) throw failed(tensor->name + ": not finite");
       stats.n += tensor->n_elements();
       report(*tensor);
@@ -105,9 +82,10 @@ std::vector<WeightStats> weight_stats(const GgufFile& model, const KernelTable& 
     std::uint64_t above = 0;
     for (const TensorInfo* tensor : tensors) {
       const double limit = stats.mean + stats.deviation;
-      above += pass.over<std::uint64_t>(*tensor, [limit](const float* values, std::size_t count) {
-        return count_above(values, count, limit);
-      });
+      above += sum_over<std::uint64_t>(model, *tensor, decoder,
+                                       [limit](const float* values, std::size_t count) {
+                                         return count_above(values, count, limit);
+                                       });
       report(*tensor);
     }
     stats.zd = stats.deviation > 0.0 ? static_cast<double>(above) / n : 0.0;

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "kernels/kernel_table.h"
-#include "runtime/gguf/gguf_file.h"
 #include "runtime/machine/thread_pool.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 
@@ -24,7 +24,7 @@ using StatsProgress = std::function<bool(double fraction)>;
 // One entry for each layer of the model, in order. The weights are decoded twice, in pieces: memory
 // does not depend on the size of the model, results do not depend on threads. Error (kFailed) when
 // stopped, and for weights that are not finite, naming the tensor.
-std::vector<WeightStats> weight_stats(const GgufFile& model, const KernelTable& kernels,
+std::vector<WeightStats> weight_stats(const TensorSource& model, const KernelTable& kernels,
                                       ThreadPool& pool, const StatsProgress& progress = {});
 
 }  // namespace lathe

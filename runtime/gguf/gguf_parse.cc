@@ -1,4 +1,5 @@
 #include "runtime/gguf/gguf_parse.h"
+#include "runtime/gguf/shape_text.h"
 
 #include <fmt/format.h>
 
@@ -148,12 +149,6 @@ Format read_format(ByteReader& in) {
   return format;
 }
 
-std::string dims_text(std::span<const std::uint64_t> dims) {
-  std::string out = "{";
-  for (const std::uint64_t d : dims) out += fmt::format("{}{}", out.size() == 1 ? "" : ", ", d);
-  return out + "}";
-}
-
 void read_dims(ByteReader& in, TensorInfo& info) {
   const std::size_t at = in.offset();
   info.n_dims = in.read<std::uint32_t>("number of dimensions");
@@ -176,7 +171,7 @@ void check_size(const ByteReader& in, std::size_t at, TensorInfo& info) {
   const auto dims = std::span(info.dims).first(info.n_dims);
   const auto n = checked_elements(dims);
   if (!n) {
-    in.fail_at(at, fmt::format("the product of the dimensions {} overflows", dims_text(dims)));
+    in.fail_at(at, fmt::format("the product of the dimensions {} overflows", shape_text(dims)));
   }
   const FormatInfo& format = format_info(info.format);
   if (info.dims[0] % format.block_elems != 0) {
@@ -186,7 +181,7 @@ void check_size(const ByteReader& in, std::size_t at, TensorInfo& info) {
   }
   const auto n_bytes = checked_bytes(info.format, *n);
   if (!n_bytes) {
-    in.fail_at(at, fmt::format("the size in bytes of a tensor of {} {} overflows", dims_text(dims),
+    in.fail_at(at, fmt::format("the size in bytes of a tensor of {} {} overflows", shape_text(dims),
                                format.name));
   }
   info.n_bytes = *n_bytes;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 
+#include "runtime/base/ascii.h"
 #include "runtime/text/char_class.h"
 #include "runtime/text/utf8.h"
 
@@ -94,8 +95,6 @@ std::size_t match_contraction(const Scanner& s, std::size_t pos) noexcept {
   const std::size_t length = contraction_length(s.byte(pos + 1), s.byte(pos + 2));
   return length == 0 ? pos : pos + 1 + length;
 }
-
-char ascii_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
 // Under (?i) U+017F, the long s, matches 's' too: it folds to it. No other letter of the
 // contractions has such a twin (U+212A would fold to k).

@@ -69,18 +69,18 @@ const MalformedFile kTensors[] = {
      [] {
        return one_tensor({1ULL << 32, 1ULL << 32}, kF32);
      },
-     "the product of the dimensions {4294967296, 4294967296} overflows"},
+     "the product of the dimensions 4294967296 x 4294967296 overflows"},
     {"DimensionsThatWrapInFour",
      [] {
        return one_tensor({1ULL << 21, 1ULL << 21, 1ULL << 21, 2}, kF32);
      },
-     "the product of the dimensions {2097152, 2097152, 2097152, 2} overflows"},
+     "the product of the dimensions 2097152 x 2097152 x 2097152 x 2 overflows"},
     // CVE-2026-33298: the product fits, the bytes do not.
     {"BytesThatWrap",
      [] {
        return one_tensor({1ULL << 61, 2}, kF32);
      },
-     "the size in bytes of a tensor of {2305843009213693952, 2} f32 overflows"},
+     "the size in bytes of a tensor of 2305843009213693952 x 2 f32 overflows"},
     {"RowNotInWholeBlocks",
      [] {
        return one_tensor({100, 4}, kQ4_K);

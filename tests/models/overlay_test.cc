@@ -163,7 +163,7 @@ TEST(OverlayThatDoesNotFit, IsRefusedByName) {
   };
   using testing::HasSubstr;
   EXPECT_THAT(message({TensorRole::kAttnQ, 1}, [](WeightView& v) { v.rows -= 1; }),
-              HasSubstr("blk.1.attn_q.weight has shape [64, 95], expected [64, 96]"));
+              HasSubstr("blk.1.attn_q.weight has shape 64 x 95, expected 64 x 96"));
   EXPECT_THAT(message({TensorRole::kAttnQ, 1}, [](WeightView& v) { v = {}; }),
               HasSubstr("blk.1.attn_q.weight is missing"));
   EXPECT_THAT(message({TensorRole::kAttnNorm, 0}, [](WeightView& v) { v.format = Format::F16; }),

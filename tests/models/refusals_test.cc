@@ -156,11 +156,11 @@ std::vector<Refusal> refusals() {
       {"shape of a matrix",
        "llama",
        reshape("blk.0.attn_k.weight", 64, 47),
-       {"blk.0.attn_k.weight", "[64, 47]", "expected [64, 48]"}},
+       {"blk.0.attn_k.weight", "64 x 47", "expected 64 x 48"}},
       {"shape of a vector",
        "llama",
        reshape("blk.0.attn_norm.weight", 63, 1),
-       {"blk.0.attn_norm.weight", "[63]", "expected [64]"}},
+       {"blk.0.attn_norm.weight", "63", "expected 64"}},
       {"type of a vector",
        "llama",
        [](ModelParts& p) {
@@ -176,7 +176,7 @@ std::vector<Refusal> refusals() {
          for (int i = 0; i < 199; ++i) tokens.push_back(std::to_string(i));
          p.metadata.set("tokenizer.ggml.tokens", Value::strings(std::move(tokens)));
        },
-       {"token_embd.weight", "[64, 200]", "expected [64, 199]"}},
+       {"token_embd.weight", "64 x 200", "expected 64 x 199"}},
       {"unknown tensor",
        "llama",
        add_f32("blk.0.attn_sinks.weight", 4),

@@ -191,7 +191,7 @@ TEST_F(PlanText, AnotherModelIsRefusedWithTheFirstDifference) {
   EXPECT_THAT(on([](ModelHeader& m) { m.n_layer = 9; }),
               HasSubstr("there are 8 layers in the plan and 9 in the model"));
   EXPECT_THAT(on([](ModelHeader& m) { m.tensors[0].dims[1] = 999; }),
-              HasSubstr("the shape of output.weight is [256, 1000] in the plan and [256, 999]"));
+              HasSubstr("the shape of output.weight is 256 x 1000 in the plan and 256 x 999"));
   EXPECT_THAT(on([](ModelHeader& m) { m.tensors[0].format = Format::BF16; }),
               HasSubstr("the type of output.weight is f16 in the plan and bf16 in the model"));
   EXPECT_THAT(on([](ModelHeader& m) { m.tensors.erase(m.tensors.begin()); }),

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "quant/eval/tasks/text_lines.h"
+#include "runtime/base/ascii.h"
 #include "runtime/base/quote.h"
 
 namespace lathe {

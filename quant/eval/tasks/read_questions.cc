@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "quant/eval/tasks/json_line.h"
 #include "quant/eval/tasks/readers.h"
 #include "quant/eval/tasks/text_lines.h"
+#include "runtime/base/ascii.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 
@@ -92,17 +92,12 @@ Task task_of(const JsonNode& object, const std::string& group) {
   return task;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 }  // namespace
 
 std::string group_of_file(const std::string& path) {
   std::string name = std::filesystem::path(path).filename().string();
   name = name.substr(0, name.find('.', 1));
-  const std::string small = lower(name);
+  const std::string small = lowercase(name);
   if (small.find("arc") != std::string::npos) {
     if (small.find("easy") != std::string::npos) return "ARC-Easy";
     if (small.find("challenge") != std::string::npos) return "ARC-Challenge";

@@ -9,6 +9,7 @@
 
 #include "quant/eval/tasks/readers.h"
 #include "quant/eval/tasks/text_lines.h"
+#include "runtime/base/ascii.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"

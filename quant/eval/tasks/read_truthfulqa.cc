@@ -8,6 +8,7 @@
 #include "quant/eval/tasks/csv.h"
 #include "quant/eval/tasks/readers.h"
 #include "quant/eval/tasks/text_lines.h"
+#include "runtime/base/ascii.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 

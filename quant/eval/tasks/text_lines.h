@@ -18,13 +18,6 @@ inline std::string_view without_bom(std::string_view text) noexcept {
   return text.starts_with("\xef\xbb\xbf") ? text.substr(3) : text;
 }
 
-inline std::string_view trimmed(std::string_view text) noexcept {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
 class LineReader {
  public:
   // `text` must outlive the reader.

@@ -4,33 +4,15 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <cmath>
-#include <cstdint>
 #include <vector>
 
+#include "runtime/base/finite.h"
+#include "runtime/decode_rows.h"
 #include "runtime/tensor_role.h"
 
 namespace lathe {
 namespace {
-
-// Infinity and NaN have all bits of the exponent set. As integers, because such a loop becomes
-// vectors, which a sum of floats in order does not.
-bool all_finite(const float* x, std::size_t n) noexcept {
-  constexpr std::uint32_t kExponent = 0x7f800000;
-  std::uint32_t n_bad = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    n_bad += (std::bit_cast<std::uint32_t>(x[i]) & kExponent) == kExponent ? 1U : 0U;
-  }
-  return n_bad == 0;
-}
-
-bool all_finite(MatrixView<const float> rows) noexcept {
-  for (std::size_t r = 0; r < rows.rows; ++r) {
-    if (!all_finite(rows.row(r), rows.cols)) return false;
-  }
-  return true;
-}
 
 class Tracer : public Observer {
  public:
@@ -63,13 +45,11 @@ class Tracer : public Observer {
 
 std::size_t count_bad(const WeightView& view, const KernelTable& kernels, ThreadPool& pool) {
   std::atomic<std::size_t> n_bad{0};
-  pool.for_ranges(view.rows, 16, [&](std::size_t begin, std::size_t end) noexcept {
-    std::vector<float> row(view.cols);
-    for (std::size_t r = begin; r < end; ++r) {
-      kernels.decode[index_of(view.format)](view.slice_rows(r, 1).data, view.cols, row.data());
-      n_bad += static_cast<std::size_t>(
-          std::count_if(row.begin(), row.end(), [](float v) { return !std::isfinite(v); }));
-    }
+  RowDecoder(kernels, pool).for_groups(view, [&](const RowGroup& group) noexcept {
+    const float* values = group.values.row(0);
+    n_bad += static_cast<std::size_t>(std::count_if(values,
+                                                    values + group.values.rows * group.values.cols,
+                                                    [](float v) { return !std::isfinite(v); }));
   });
   return n_bad;
 }
@@ -139,6 +119,20 @@ std::string locate_non_finite(const EvalContext& context, std::size_t m, RunText
       ->run(texts,
             {.logits = {}, .done = {}, .progress = {}, .within_text = {}, .observers = observers});
   return in_words(tracer, model, context);
+}
+
+std::string locate_non_finite(const RunModel& model, const KernelTable& kernels, ThreadPool& pool,
+                              std::span<const Token> tokens, RunOptions options) {
+  std::vector<BatchItem> items;
+  for (const Token token : tokens) {
+    items.push_back({.token = token,
+                     .pos = static_cast<std::int32_t>(items.size()),
+                     .want_logits = items.size() + 1 == tokens.size()});
+  }
+  options.n_cells = items.size();
+  options.n_batch = std::min(options.n_batch, items.size());
+  const auto runner = make_forward_runner({model}, kernels, pool, options);
+  return locate_non_finite({*runner, kernels, pool}, 0, items);
 }
 
 }  // namespace lathe

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "quant/eval/eval_context.h"
@@ -36,5 +37,9 @@ class FiniteWatch : public Observer {
 // and which input of a weight is the first that is not finite, and which weights hold such values
 // themselves.
 std::string locate_non_finite(const EvalContext& context, std::size_t m, RunText text);
+// The same of tokens at the positions 0, 1, ... that went through `model`; `options` has the types
+// of the cache.
+std::string locate_non_finite(const RunModel& model, const KernelTable& kernels, ThreadPool& pool,
+                              std::span<const Token> tokens, RunOptions options = {});
 
 }  // namespace lathe

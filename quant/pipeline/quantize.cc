@@ -6,12 +6,14 @@
 #include <filesystem>
 #include <utility>
 
+#include "quant/pipeline/find_non_finite.h"
 #include "quant/pipeline/journal.h"
 #include "quant/pipeline/output_set.h"
 #include "quant/pipeline/provenance.h"
 #include "quant/pipeline/reuse.h"
 #include "quant/pipeline/tensor_encoder.h"
 #include "quant/pipeline/verify.h"
+#include "quant/plan/prune_metadata.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/disk_space.h"
 #include "runtime/base/error.h"
@@ -63,6 +65,7 @@ class Pipeline {
   QuantizeResult run(const Shards& shards) {
     result_.paths = output_paths(job_.out_path, shards.size());
     const JournalContents left = job_.resume ? journal_to_resume() : JournalContents{};
+    if (!job_.resume) check_source();
     OutputSet out(job_, shards,
                   job_.resume ? AtomicFile::Start::kContinue : AtomicFile::Start::kEmpty);
     if (job_.resume) resume(out, left);
@@ -99,6 +102,23 @@ class Pipeline {
           job_.out_path));
     }
     return left;
+  }
+
+  // Before anything is written.
+  void check_source() {
+    for (std::string& warning :
+         prune_warnings(job_.plan.pruned_layers, job_.layer_metadata, job_.source.metadata())) {
+      result_.warnings.push_back(std::move(warning));
+    }
+    QuantizeProgress progress = progress_;
+    progress.phase = QuantizePhase::kCheck;
+    require_finite(job_.source, job_.plan, kernels_, pool_,
+                   [&](const PlannedTensor& next, std::size_t n_done, std::uint64_t elements) {
+                     progress.tensor = &next;
+                     progress.n_tensors_done = n_done;
+                     progress.elements_done = elements;
+                     report(progress);
+                   });
   }
 
   // Takes over the finished tensors whose bytes are what the journal says.

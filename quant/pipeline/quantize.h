@@ -28,8 +28,9 @@ class GgufFile;
 class TensorSource;
 struct ModelIdentity;
 
-// Writing, then reading what was written: each goes over all tensors.
-enum class QuantizePhase : std::uint8_t { kEncode, kVerify };
+// Looking through the source, writing, reading what was written: each goes over all tensors. What
+// goes on where another run stopped has looked already.
+enum class QuantizePhase : std::uint8_t { kCheck, kEncode, kVerify };
 
 struct QuantizeProgress {
   QuantizePhase phase = QuantizePhase::kEncode;
@@ -92,8 +93,9 @@ std::vector<std::string> plan_problems(const QuantizeJob& job);
 
 // Error (kUsage) for plan_problems(), for an output that is the source, the imatrix, or `reuse`,
 // and for a resume without anything to go on with or after another job; (kFailed) when the disk has
-// no room, the work was stopped, or the result does not verify; (kBadInput) for a tensor with a NaN
-// or a value that the format cannot hold, naming tensor and row.
+// no room, the work was stopped, or the result does not verify; (kBadInput), naming tensor and
+// row, for NaN and infinity anywhere in what the plan takes from the source, before anything is
+// written, and for a value that the format cannot hold.
 QuantizeResult quantize(const QuantizeJob& job, const KernelTable& kernels, ThreadPool& pool);
 
 // The tensors that a stopped run left for `resume`; 0 when there is nothing.

@@ -45,7 +45,9 @@ class Pipeline : public testing::Test {
   }
   // Stops after this many calls of the progress.
   void run_and_stop(QuantizeJob job, int n_calls) {
-    job.progress = [&](const QuantizeProgress&) { return --n_calls > 0; };
+    job.progress = [&](const QuantizeProgress& p) {
+      return p.phase == QuantizePhase::kCheck || --n_calls > 0;
+    };
     EXPECT_THAT(message_of([&] { run(job); }, ErrorKind::kFailed), testing::HasSubstr("stopped"));
   }
   std::string out(const std::string& name) const { return dir_.file(name); }
@@ -162,8 +164,8 @@ TEST_F(Pipeline, AKilledRunCanBeResumed) {
   ASSERT_GE(child, 0);
   if (child == 0) {  // dies in the middle, without any destructor
     int n_calls = 0;
-    job.progress = [&](const QuantizeProgress&) {
-      if (++n_calls == 60) ::raise(SIGKILL);
+    job.progress = [&](const QuantizeProgress& progress) {
+      if (progress.phase != QuantizePhase::kCheck && ++n_calls == 60) ::raise(SIGKILL);
       return true;
     };
     ThreadPool pool({.n_threads = 1, .pin = false});
@@ -322,7 +324,8 @@ TEST_F(Pipeline, WhatDoesNotVerifyGetsNoName) {
   QuantizeJob job{source_, p, nullptr, out("q.gguf")};
   bool damaged = false;
   job.progress = [&](const QuantizeProgress& progress) {
-    if (damaged || progress.n_tensors_done < p.tensors.size() / 2) return true;
+    if (damaged || progress.phase == QuantizePhase::kCheck) return true;
+    if (progress.n_tensors_done < p.tensors.size() / 2) return true;
     std::FILE* file = std::fopen(out("q.gguf.part").c_str(), "r+b");
     std::fseek(file, static_cast<long>(fs::file_size(out("q.gguf.part")) / 2), SEEK_SET);
     std::fputs(std::string(200, '\xff').c_str(), file);

@@ -215,7 +215,7 @@ TEST_F(Provenance, AnInterruptedJobGoesOnByContentNotByTime) {
   fs::copy_file(kModel, out("m.gguf"));
   const auto stop_after = [](QuantizeJob job, int n_calls) {
     job.progress = [n = n_calls](const QuantizeProgress& p) mutable {
-      return p.n_tensors_done == 0 || --n > 0;
+      return p.phase == QuantizePhase::kCheck || p.n_tensors_done == 0 || --n > 0;
     };
     return job;
   };

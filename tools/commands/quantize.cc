@@ -116,18 +116,21 @@ class QuantizeLine {
   explicit QuantizeLine(std::size_t n_tensors) : n_tensors_(n_tensors) {}
 
   bool update(const QuantizeProgress& p) {
-    if (p.phase == QuantizePhase::kVerify && !verifying_) {
-      verifying_ = true;
-      line_ = std::make_unique<Progress>("verify");
-    } else if (line_ == nullptr) {
+    if (line_ == nullptr || p.phase != phase_) {
+      phase_ = p.phase;
       begin_ = p.elements_done;
-      line_ = std::make_unique<Progress>("quantize", fraction(p));
+      start_ = std::chrono::steady_clock::now();
+      line_ = std::make_unique<Progress>(name_of(p.phase), fraction(p));
     }
     line_->update(fraction(p), detail(p));
     return !InterruptGuard::requested();
   }
 
  private:
+  static const char* name_of(QuantizePhase phase) noexcept {
+    if (phase == QuantizePhase::kCheck) return "check";
+    return phase == QuantizePhase::kEncode ? "quantize" : "verify";
+  }
   static double fraction(const QuantizeProgress& p) {
     return static_cast<double>(p.elements_done) /
            static_cast<double>(std::max<std::uint64_t>(1, p.elements_total));
@@ -136,7 +139,7 @@ class QuantizeLine {
   std::string detail(const QuantizeProgress& p) const {
     std::string text =
         fmt::format("{}/{} {}", p.n_tensors_done + 1, n_tensors_, printable(p.tensor->name));
-    if (verifying_) return text;
+    if (phase_ != QuantizePhase::kEncode) return text;
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
     return text +
            fmt::format(" to {}, {:.0f} M/s", format_name(p.tensor->format),
@@ -145,7 +148,7 @@ class QuantizeLine {
 
   std::size_t n_tensors_;
   std::uint64_t begin_ = 0;  // elements that an earlier run did
-  bool verifying_ = false;
+  QuantizePhase phase_ = QuantizePhase::kCheck;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::unique_ptr<Progress> line_;
 };

@@ -39,6 +39,30 @@ ARCHITECTURE = re.compile(r"llama(?!\.cpp|-bench|-quantize|-imatrix|-perplexity)
 NO_ARCHITECTURE = ["runtime", "quant"]
 TOKENIZERS = "runtime/text/"
 
+# The rooms of tools/ and what each must not include.
+ROOMS = {
+    "tools/cli/": ["tools/commands/", "tools/jobs/", "tools/report/"],
+    "tools/jobs/": ["tools/commands/", "tools/report/", "tools/cli/", "CLI/"],
+    "tools/report/": ["tools/commands/", "tools/cli/", "CLI/"],
+}
+
+# Only tools/cli writes to the screen: tools/cli/messages.h, tools/cli/standard_output.h.
+PRINTS = re.compile(
+    r"\bfmt::print\(|\bstd::(cout|cerr|clog|print|println)\b|\b(printf|puts|putchar|perror)\(|"
+    r"\b(stdout|stderr)\b|\bSTD(OUT|ERR)_FILENO\b"
+)
+PRINTING_ROOM = "tools/cli/"
+
+# Files of tools/ that are still to be split into the rooms. To become empty.
+NOT_SPLIT_YET = """
+    tools/commands/eval.cc tools/commands/eval_all.cc tools/commands/eval_kld.cc
+    tools/commands/eval_ppl.cc tools/commands/eval_tasks.cc tools/commands/imatrix.cc
+    tools/commands/options/eval_text_options.cc 
+    tools/commands/stats.cc tools/jobs/card_run.cc tools/jobs/card_run.h tools/jobs/eval_resume.cc
+    tools/report/eval_output.cc
+    tools/report/stats_report.cc
+""".split()
+
 # Slow to compile: only in source files.
 HEAVY = re.compile(r"(nlohmann/(?!json_fwd)|CLI/)")  # slow to compile; json_fwd only declares
 
@@ -55,12 +79,17 @@ def line_of(text, match):
     return text.count("\n", 0, match.start()) + 1
 
 
-def check_include(folder, path, system, header):
+def check_include(folder, name, path, system, header):
     if not system and "/" in header and header.split("/")[0] in [*MAY_INCLUDE, "tests", "bench"]:
         if not any(header.startswith(prefix) for prefix in MAY_INCLUDE[folder]):
             return f"{folder} must not include {header}"
     if folder == "kernels" and system and not KERNEL_HEADERS.fullmatch(header):
         return f"kernels must not include <{header}>"
+    for room, forbidden in ROOMS.items():
+        if name in NOT_SPLIT_YET or not name.startswith(room):
+            continue
+        if header.startswith(tuple(forbidden)):
+            return f"{room} must not include {header}"
     if HEAVY.match(header) and path.suffix == ".h":
         return f"{header} is for source files only"
     return None
@@ -69,16 +98,19 @@ def check_include(folder, path, system, header):
 def check_file(root, path):
     """Violations of one file as (line, message)."""
     folder = path.relative_to(root).parts[0]
+    name = path.relative_to(root).as_posix()
     text = without_comments(path.read_text(encoding="utf-8"))
     found = []
     for m in INCLUDE.finditer(text):
-        message = check_include(folder, path, m.group(1) == "<", m.group(2))
+        message = check_include(folder, name, path, m.group(1) == "<", m.group(2))
         if message:
             found.append((line_of(text, m), message))
     if folder == "kernels":
         for m in KERNEL_WORDS.finditer(text):
             found.append((line_of(text, m), f"kernels must not use {m.group()}"))
-    name = path.relative_to(root).as_posix()
+    if not name.startswith(PRINTING_ROOM) and name not in NOT_SPLIT_YET:
+        for m in PRINTS.finditer(text):
+            found.append((line_of(text, m), f"only {PRINTING_ROOM} writes to the screen: {m.group()}"))
     if folder in NO_ARCHITECTURE and not name.startswith(TOKENIZERS):
         for m in ARCHITECTURE.finditer(text):
             found.append((line_of(text, m), f"{folder} names an architecture: {m.group()}"))
@@ -110,6 +142,16 @@ def self_test():
         "quant/a.cc": '#include "models/registry.h"\n',
         "quant/b.cc": "bool is_olmo2 = true;\n",
         "tools/a.h": "#include <CLI/CLI.hpp>\n",
+        "tools/cli/a.cc": '#include "tools/report/csv.h"\n',
+        "tools/jobs/a.cc": '#include "tools/report/csv.h"\n',
+        "tools/jobs/b.cc": '#include "tools/cli/messages.h"\n',
+        "tools/jobs/c.cc": "#include <CLI/CLI.hpp>\n",
+        "tools/report/a.cc": '#include "tools/cli/messages.h"\n',
+        "tools/report/b.cc": '#include "tools/commands/options/x.h"\n',
+        "tools/report/c.cc": 'void f() { fmt::print("x"); }\n',
+        "tools/commands/a.cc": 'void f() { std::cout << "x"; }\n',
+        "tools/commands/b.cc": "void f() { std::fflush(stdout); }\n",
+        "runtime/d.cc": 'void f() { std::fprintf(stderr, "x"); }\n',
     }
     good = {
         "kernels/ok.cc": '#include <cstdint>\n#include "kernels/half.h"\n// never throws\n',
@@ -117,6 +159,10 @@ def self_test():
         "runtime/text/ok.cc": 'const char* name = "llama";\n',
         "models/ok.cc": '#include "kernels/formats/format.h"\nconst char* name = "llama";\n',
         "tools/ok.cc": "#include <CLI/CLI.hpp>\n",
+        "tools/cli/ok.cc": 'void f() { std::fwrite("x", 1, 1, stdout); }\n',
+        "tools/jobs/ok.cc": '#include "quant/eval/speed.h"\n// prints nothing to stdout\n',
+        "tools/report/ok.cc": '#include "tools/jobs/x.h"\nauto s = fmt::format("x");\n',
+        "tools/commands/ok.cc": '#include "tools/report/x.h"\n#include "tools/jobs/x.h"\n',
     }
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)

@@ -35,4 +35,10 @@ step "both candidates beside the original, with tests of their differences" \
 step "speed of both, beside this machine's limits" bench -m "$model" -m "$small" -p 512 -n 128 -r 3
 step "a paragraph from the quantized model" \
   run -m "$small" -p "The old house stood at the end of the road, and" -n 120 --temp 0.7 --seed 7
-printf '\nMade: %s\n' "$small"
+
+# The same figures once more as JSON, for the summary.
+"$lathe" eval all --base "$model" -m "$small" -m "$out/tiny-llama-planned.gguf" -f "$evaluation" --chunks 20 \
+  --json > "$out/all.json" 2> "$out/all.log" || { cat "$out/all.log" >&2; exit 1; }
+"$lathe" bench -m "$model" -m "$small" -m "$out/tiny-llama-planned.gguf" -p 512 -n 128 -r 2 -o jsonl > "$out/bench.jsonl"
+printf '\n\033[1m== what was made\033[0m\n'
+python3 tests/demo_summary.py "$out"

@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <exception>
 #include <new>
 #include <sstream>
@@ -13,12 +12,12 @@
 #include <vector>
 
 #include "runtime/base/error.h"
-#include "runtime/identity/build_info.h"
 #include "tools/cli/command.h"
+#include "tools/cli/command_line.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/standard_output.h"
 #include "tools/cli/terminal.h"
-#include "tools/commands/commands.h"
+#include "tools/commands/root.h"
 
 namespace lathe {
 namespace {
@@ -56,20 +55,10 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   return report(fmt::format("{} (see {} --help)", error.what(), command_so_far(app)), kUsage);
 }
 
-void set_up(CLI::App& app, ToolContext& context) {
-  if (const char* isa = std::getenv("LATHE_ISA")) context.isa = isa;
-  app.set_version_flag("--version", fmt::format("lathe {} ({})", build_version(), build_commit()));
-  app.add_option("--isa", context.isa, "Force an instruction-set tier (see `lathe cpu`)")
-      ->type_name("TIER");
-  app.require_subcommand(1);
-  app.footer("Short names of two letters take one dash or two: -pg -ub -ctk -ctv.");
-  app.fallthrough();
-  for (const AddCommand add : kCommands) add(app, context);
-}
-
 // What the command line asks for; the exit code.
-int run_command(CLI::App& app, const ToolContext& context, std::vector<std::string> args) {
-  args = widen_short_options(std::move(args));
+int run_command(CLI::App& app, const ToolContext& context, const std::vector<std::string>& given) {
+  const auto [args, notes] = read_command_line(app, given);
+  for (const std::string& note : notes) say("lathe: " + note);
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 wants them reversed
   } catch (const CLI::Success& help_or_version) {
@@ -82,13 +71,13 @@ int run_command(CLI::App& app, const ToolContext& context, std::vector<std::stri
   return context.exit_code;
 }
 
-int run(std::vector<std::string> args) noexcept {
+int run(const std::vector<std::string>& args) noexcept {
   int code = 0;
   try {
-    CLI::App app{"lathe runs, measures and quantizes GGUF models on CPUs", "lathe"};
+    CLI::App app;
     ToolContext context;
-    set_up(app, context);
-    code = run_command(app, context, std::move(args));
+    set_up_root(app, context);
+    code = run_command(app, context, args);
     flush_output();
   } catch (const Error& error) {
     return report(error.what(), exit_code_of(error.kind()));

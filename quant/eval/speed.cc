@@ -33,7 +33,7 @@ MacsByPeak macs_of_prompt(const ModelWork& work, const SpeedTest& test) noexcept
 // Generated token i of n reads the weights and the cells of all positions up to its own.
 double bytes_of_generation(const ModelWork& work, const SpeedTest& test) noexcept {
   const double n = static_cast<double>(test.n_gen);
-  const double cells = n * static_cast<double>(test.n_prompt) + n * (n + 1) / 2;
+  const double cells = n * static_cast<double>(test.n_depth + test.n_prompt) + n * (n + 1) / 2;
   return n * work.token_bytes + cells * work.cell_bytes;
 }
 
@@ -66,6 +66,7 @@ std::string SpeedTest::name() const {
   std::string text;
   if (n_prompt > 0) text = "pp" + std::to_string(n_prompt);
   if (n_gen > 0) text += (text.empty() ? "tg" : "+tg") + std::to_string(n_gen);
+  if (n_depth > 0) text += " @ d" + std::to_string(n_depth);
   return text;
 }
 
@@ -104,8 +105,6 @@ SpeedBench::SpeedBench(const Model& model, const KernelTable& kernels, ThreadPoo
           std::min(static_cast<std::size_t>(work_.token_bytes), dram_probe_bytes(topology))),
       random_state_(options_.seed) {}
 
-bool SpeedBench::stopped() const { return options_.should_stop && options_.should_stop(); }
-
 // splitmix64 (Steele, Lea, Flood 2014): any tokens do, but the same ones each time.
 Token SpeedBench::random_token() noexcept {
   std::uint64_t z = random_state_ += 0x9e3779b97f4a7c15;
@@ -114,24 +113,23 @@ Token SpeedBench::random_token() noexcept {
   return static_cast<Token>((z ^ (z >> 31)) % model_.traits().n_vocab);
 }
 
-bool SpeedBench::prompt(Session& session, std::size_t n) {
+void SpeedBench::read(Session& session, std::size_t n, std::size_t pos) {
   std::vector<BatchItem> items;
-  for (std::size_t done = 0; done < n && !stopped(); done += items.size()) {
+  for (std::size_t done = 0; done < n; done += items.size()) {
     items.resize(std::min(session.options().n_batch, n - done));
     for (std::size_t i = 0; i < items.size(); ++i) {
       items[i] = {.token = random_token(),
-                  .pos = static_cast<std::int32_t>(done + i),
+                  .pos = static_cast<std::int32_t>(pos + done + i),
                   .want_logits = done + i + 1 == n};
     }
-    if (!session.decode(items, MatmulPath::kPanel)) return false;
+    if (!session.decode(items, MatmulPath::kPanel)) throw failed("the KV cache is too small");
   }
-  return !stopped();
 }
 
-bool SpeedBench::generate_one(Session& session, std::size_t pos) {
+void SpeedBench::generate_one(Session& session, std::size_t pos) {
   const BatchItem item = {
       .token = random_token(), .pos = static_cast<std::int32_t>(pos), .want_logits = true};
-  return !stopped() && session.decode({&item, 1}, MatmulPath::kMatvec);
+  if (!session.decode({&item, 1}, MatmulPath::kMatvec)) throw failed("the KV cache is too small");
 }
 
 void SpeedBench::probe_peaks(const MacsByPeak& macs) noexcept {
@@ -149,18 +147,18 @@ double SpeedBench::probe_bandwidth() {
   return bandwidth_->measure(kBandwidthSeconds) / 1e9;
 }
 
-// Seconds of 0 when stopped.
+// The cells of the first n_depth positions stay from one repetition to the next.
 SpeedBench::Repetition SpeedBench::repeat(Session& session, const SpeedTest& test) {
-  session.clear();
+  session.truncate(0, static_cast<std::int32_t>(test.n_depth));
   Repetition result;
   std::vector<double> bandwidths;
   probe_peaks(macs_of_prompt(work_, test));
   if (test.n_gen > 0) bandwidths.push_back(probe_bandwidth());
   Clock::time_point start = Clock::now();
-  if (!prompt(session, test.n_prompt)) return {};
+  read(session, test.n_prompt, test.n_depth);
   double until_probe = seconds_since(start) + kProbeEverySeconds;
   for (std::size_t i = 0; i < test.n_gen; ++i) {
-    if (!generate_one(session, test.n_prompt + i)) return {};
+    generate_one(session, test.n_depth + test.n_prompt + i);
     const double spent = result.seconds + seconds_since(start);
     if (spent < until_probe || i + 1 == test.n_gen) continue;
     result.seconds = spent;
@@ -198,6 +196,28 @@ void SpeedBench::finish(SpeedResult& result, const std::vector<Repetition>& repe
   result.limit = limit_name(macs, result.test.n_gen > 0);
 }
 
+void SpeedBench::warm_up(Session& session, const SpeedTest& test) {
+  const std::size_t n_prompt = std::min(test.n_prompt, session.options().n_batch);
+  read(session, n_prompt, 0);
+  if (test.n_gen > 0) generate_one(session, n_prompt);
+  session.clear();
+}
+
+std::vector<SpeedBench::Repetition> SpeedBench::repeat_all(Session& session,
+                                                           const SpeedTest& test) {
+  std::vector<Repetition> repetitions;
+  try {
+    if (options_.warm_up) warm_up(session, test);
+    read(session, test.n_depth, 0);
+    for (int i = 0; i < options_.n_repetitions; ++i) {
+      repetitions.push_back(repeat(session, test));
+      if (options_.on_progress) options_.on_progress(test, i + 1);
+    }
+  } catch (const Stopped&) {  // what was measured until then counts
+  }
+  return repetitions;
+}
+
 SpeedResult SpeedBench::run(const SpeedTest& test) {
   if (test.n_prompt + test.n_gen == 0) throw usage_error("a speed test needs tokens");
   SpeedResult result;
@@ -205,22 +225,16 @@ SpeedResult SpeedBench::run(const SpeedTest& test) {
   result.start = std::chrono::system_clock::now();
   Session session(
       model_, kernels_, pool_,
-      {.n_ctx = test.n_prompt + test.n_gen,
+      {.n_ctx = test.n_depth + test.n_prompt + test.n_gen,
        .n_batch = std::max<std::size_t>(1, std::min(options_.n_batch, options_.n_ubatch)),
        .k_format = options_.k_format,
        .v_format = options_.v_format});
-  if (options_.warm_up) {
-    const std::size_t n_prompt = std::min(test.n_prompt, session.options().n_batch);
-    if (prompt(session, n_prompt) && test.n_gen > 0) generate_one(session, n_prompt);
+  if (options_.should_stop) {
+    session.set_layer_hook([this] {
+      if (options_.should_stop()) throw Stopped{};
+    });
   }
-  std::vector<Repetition> repetitions;
-  for (int i = 0; i < options_.n_repetitions && !stopped(); ++i) {
-    const Repetition repetition = repeat(session, test);
-    if (repetition.seconds <= 0) break;
-    repetitions.push_back(repetition);
-    if (options_.on_progress) options_.on_progress(test, i + 1);
-  }
-  finish(result, repetitions);
+  finish(result, repeat_all(session, test));
   return result;
 }
 

@@ -23,9 +23,10 @@ namespace lathe {
 
 struct SpeedTest {
   std::size_t n_prompt = 0;
-  std::size_t n_gen = 0;  // generated after the prompt
+  std::size_t n_gen = 0;    // generated after the prompt
+  std::size_t n_depth = 0;  // tokens in the KV cache before what is measured
 
-  std::string name() const;  // "pp512", "tg128", "pp512+tg128"
+  std::string name() const;  // "pp512", "tg128", "pp512+tg128", "tg128 @ d4096"
 };
 
 struct SpeedOptions {
@@ -35,8 +36,8 @@ struct SpeedOptions {
   Format v_format = Format::F16;
   int n_repetitions = 5;
   bool warm_up = true;
-  std::uint64_t seed = 1;             // of the random tokens
-  std::function<bool()> should_stop;  // asked between calls: end soon
+  std::uint64_t seed = 1;                                            // of the random tokens
+  std::function<bool()> should_stop;                                 // asked after each layer
   std::function<void(const SpeedTest& test, int done)> on_progress;  // after each repetition
 };
 
@@ -74,10 +75,12 @@ class SpeedBench {
     double seconds = 0;
     double gb_per_s = 0;
   };
-  bool stopped() const;
+  struct Stopped {};  // thrown between layers, caught in run()
   Token random_token() noexcept;
-  bool prompt(Session& session, std::size_t n);
-  bool generate_one(Session& session, std::size_t pos);
+  void read(Session& session, std::size_t n, std::size_t pos);
+  void generate_one(Session& session, std::size_t pos);
+  void warm_up(Session& session, const SpeedTest& test);
+  std::vector<Repetition> repeat_all(Session& session, const SpeedTest& test);
   Repetition repeat(Session& session, const SpeedTest& test);
   void probe_peaks(const MacsByPeak& macs) noexcept;
   double probe_bandwidth();

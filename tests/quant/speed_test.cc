@@ -105,6 +105,17 @@ TEST_F(SpeedOfTinyModel, StopsWhenAsked) {
   EXPECT_TRUE(run({.n_prompt = 4}, options).seconds.empty());
 }
 
+// What stands in the cache before is no part of the tokens, but of the bytes that they read.
+TEST_F(SpeedOfTinyModel, DepthIsReadAndNotCounted) {
+  SpeedOptions options;
+  options.n_repetitions = 2;
+  options.n_ubatch = 8;
+  const SpeedResult deep = run({.n_prompt = 4, .n_gen = 3, .n_depth = 50}, options);
+  ASSERT_EQ(deep.seconds.size(), 2u);
+  EXPECT_EQ(deep.test.name(), "pp4+tg3 @ d50");
+  EXPECT_DOUBLE_EQ(deep.tokens_per_second()[0], 7 / deep.seconds[0]);
+}
+
 TEST_F(SpeedOfTinyModel, RefusesNothingToDo) { EXPECT_THROW(run({}, {}), Error); }
 
 TEST(Statistics, OfSamples) {

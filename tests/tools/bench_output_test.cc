@@ -81,14 +81,31 @@ TEST(BenchRow, ABrokenProbeGivesNoShare) {
 }
 
 TEST(BenchOutput, JsonOfManyRowsIsOneArray) {
-  std::string text = bench_header(BenchFormat::kJson);
+  std::string text = bench_header(BenchFormat::kJson, {}, {});
   for (int i = 0; i < 3; ++i) text += bench_line(BenchFormat::kJson, sample_row(), i == 0);
   text += bench_footer(BenchFormat::kJson, true);
   const Json read = Json::parse(text);
   ASSERT_EQ(read.size(), 3u);
   EXPECT_EQ(read[1], sample_row());
-  EXPECT_EQ(Json::parse(bench_header(BenchFormat::kJson) + bench_footer(BenchFormat::kJson, false)),
+  EXPECT_EQ(Json::parse(bench_header(BenchFormat::kJson, {}, {}) +
+                        bench_footer(BenchFormat::kJson, false)),
             Json::array());
+}
+
+TEST(BenchOutput, ATableBeginsWithWhatItIsOf) {
+  const std::string text =
+      bench_header(BenchFormat::kMarkdown, {.cpu_model = "Some CPU", .tier = "avx2"}, {"a/b.gguf"});
+  EXPECT_TRUE(text.starts_with("lathe "));
+  EXPECT_NE(text.find("Some CPU, avx2\na/b.gguf\n\n| model"), std::string::npos) << text;
+}
+
+TEST(BenchOutput, DepthIsPartOfARow) {
+  SpeedResult result = sample_result();
+  result.test.n_depth = 4096;
+  EXPECT_EQ(sample_row(result)["n_depth"], 4096);
+  const std::string line = bench_line(BenchFormat::kMarkdown, sample_row(result), true);
+  EXPECT_NE(line.find(" tg100 @ d4096 |"), std::string::npos) << line;
+  EXPECT_NE(line.find("808.00 MB"), std::string::npos) << line;
 }
 
 TEST(BenchOutput, JsonLinesAreOneLineEach) {

@@ -296,7 +296,7 @@ TEST_F(Eval, CheckpointsDoNotTakeThePlaceOfOtherFiles) {
 
 TEST_F(Eval, NumbersThatAreNoneAreNamedInWords) {
   EXPECT_THROW(eval("ppl", {"--chunks", "0"}), test::CommandLineError);
-  EXPECT_EQ(one_or_more("0"), "expected a number of 1 or more, found '0'");
+  EXPECT_EQ(one_or_more("0"), "expected a whole number of 1 or more, found '0'");
   for (const char* bad : {"", "-1", "1.5", "ten", "00"}) EXPECT_NE(one_or_more(bad), "") << bad;
   for (const char* good : {"1", "10", "007"}) EXPECT_EQ(one_or_more(good), "");
   EXPECT_EQ(zero_or_more("0"), "");

@@ -70,6 +70,20 @@ TEST(Inspect, JsonWithBytesThatAreNoText) {
   EXPECT_EQ(json["metadata"]["tokenizer.ggml.tokens"]["value"][7], "\xef\xbf\xbd");
 }
 
+TEST(Inspect, LongTablesLoseTheirMiddleUnlessAllIsAskedFor) {
+  const TempDir dir;
+  GgufBuilder b;
+  for (int i = 0; i < 200; ++i) b.kv<float>(fmt::format("key.{:03}", i), 1);
+  b.write(dir.file("m.gguf"));
+  const std::string cut = run_inspect({dir.file("m.gguf")});
+  EXPECT_THAT(cut, HasSubstr("key.031"));
+  EXPECT_THAT(cut, HasSubstr("\n... 152 more rows (--full shows all)\n"));
+  EXPECT_THAT(cut, testing::Not(HasSubstr("key.100")));
+  EXPECT_THAT(cut, HasSubstr("key.199"));
+  EXPECT_THAT(run_inspect({dir.file("m.gguf"), "--all"}), HasSubstr("key.100"));
+  EXPECT_THAT(run_inspect({dir.file("m.gguf"), "--json"}), HasSubstr("key.100"));
+}
+
 TEST(Inspect, VocabularyOnly) {
   const TempDir dir;
   GgufBuilder().kv_text("general.architecture", "llama").write(dir.file("vocab.gguf"));

@@ -120,7 +120,9 @@ TEST(Run, AFullContextEndsTheText) {
 
 TEST(Run, RequestsThatMakeNoSense) {
   EXPECT_THROW(run({"-p", "a b c d e f g h", "-c", "4"}), Error);
-  EXPECT_THROW(run({"-p", "x", "--temp", "-1"}), Error);
+  EXPECT_THROW(run({"-p", "x", "--temp", "-1"}), test::CommandLineError);
+  EXPECT_THROW(run({"-p", "x", "--temp", "nan"}), test::CommandLineError);
+  EXPECT_THROW(run({"-p", "x", "-n", "-2"}), test::CommandLineError);
   EXPECT_THROW(run({"-p", "x", "--ctk", "q4_K"}), Error);
   EXPECT_THROW(run({"-p", "x", "--ctk", "nonsense"}), Error);
   EXPECT_THROW(run({"-p", "x"}, kModel + ".absent"), Error);

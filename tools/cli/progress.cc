@@ -1,7 +1,6 @@
 #include "tools/cli/progress.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -59,7 +58,7 @@ bool LogPace::is_due(double seconds, double fraction) noexcept {
 Progress::Progress(std::string label, double begin)
     : label_(std::move(label)),
       begin_(begin),
-      terminal_(is_terminal(STDERR_FILENO)),
+      terminal_(is_watched()),
       pace_(begin),
       start_(Clock::now()),
       last_(start_) {}

@@ -11,6 +11,8 @@ namespace lathe {
 
 bool is_terminal(int descriptor) noexcept { return ::isatty(descriptor) == 1; }
 
+bool is_watched() noexcept { return is_terminal(STDERR_FILENO); }
+
 std::size_t terminal_columns() noexcept {
   constexpr std::size_t kUsual = 80;
   winsize size = {};

@@ -7,6 +7,9 @@ namespace lathe {
 
 bool is_terminal(int descriptor) noexcept;
 
+// Somebody watches what goes on: standard error is a terminal.
+bool is_watched() noexcept;
+
 // Columns of the terminal behind standard error, as they are now: a window may change its size. 80
 // where it does not say.
 std::size_t terminal_columns() noexcept;

@@ -1,22 +1,23 @@
 // lathe bench: tokens per second of prompt processing and generation, and which share of this
 // machine's limit that is.
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "models/registry.h"
-#include "quant/eval/speed.h"
 #include "runtime/base/error.h"
+#include "runtime/base/quote.h"
 #include "tools/cli/interrupt.h"
+#include "tools/cli/number_checks.h"
+#include "tools/cli/progress.h"
+#include "tools/cli/standard_output.h"
 #include "tools/commands/commands.h"
+#include "tools/commands/options/number_list.h"
+#include "tools/jobs/bench.h"
 #include "tools/jobs/engine.h"
 #include "tools/report/bench_output.h"
 #include "tools/report/bench_row.h"
@@ -24,16 +25,16 @@
 namespace lathe {
 namespace {
 
+constexpr std::size_t kMostTokens = 1 << 24;
+constexpr std::size_t kMostBatch = 1 << 20;
+
 struct BenchOptions {
   std::vector<std::string> models;
-  std::vector<std::size_t> n_prompt = {512};
-  std::vector<std::size_t> n_gen = {128};
+  std::vector<std::string> n_prompt = {"512"}, n_gen = {"128"}, n_depth = {"0"};
   std::vector<std::string> prompt_and_gen;  // "512,128"
-  std::vector<int> n_threads = {0};
-  std::vector<std::size_t> n_batch = {2048};
-  std::vector<std::size_t> n_ubatch = {512};
-  std::vector<std::string> type_k = {"f16"};
-  std::vector<std::string> type_v = {"f16"};
+  std::vector<std::string> n_threads = {"0"};
+  std::vector<std::string> n_batch = {"2048"}, n_ubatch = {"512"};
+  std::vector<std::string> type_k = {"f16"}, type_v = {"f16"};
   int n_repetitions = 5;
   bool no_warm_up = false;
   std::string output = "md";
@@ -45,50 +46,49 @@ SpeedTest parse_prompt_and_gen(const std::string& text) {
   const auto first = std::from_chars(text.data(), end, test.n_prompt);
   if (first.ec == std::errc() && first.ptr != end && *first.ptr == ',') {
     const auto second = std::from_chars(first.ptr + 1, end, test.n_gen);
-    if (second.ec == std::errc() && second.ptr == end && test.n_prompt + test.n_gen > 0)
-      return test;
+    const bool whole = second.ec == std::errc() && second.ptr == end;
+    const bool sensible =
+        test.n_prompt <= kMostTokens && test.n_gen <= kMostTokens && test.n_prompt + test.n_gen > 0;
+    if (whole && sensible) return test;
   }
-  throw usage_error("-pg wants PROMPT,GENERATED like 512,128, not '" + text + "'");
+  throw usage_error("-pg wants PROMPT,GENERATED like 512,128, not " + lathe::quoted(text));
 }
 
-std::vector<SpeedTest> tests_of(const BenchOptions& options) {
+std::vector<SpeedTest> tests_of(const BenchOptions& o) {
+  const std::vector<std::size_t> prompts = numbers_of(o.n_prompt);
+  const std::vector<std::size_t> generated = numbers_of(o.n_gen);
   std::vector<SpeedTest> tests;
-  for (const std::size_t n : options.n_prompt) {
-    if (n > 0) tests.push_back({.n_prompt = n});
+  for (const std::size_t depth : numbers_of(o.n_depth)) {
+    for (const std::size_t n : prompts) {
+      if (n > 0) tests.push_back({.n_prompt = n, .n_depth = depth});
+    }
+    for (const std::size_t n : generated) {
+      if (n > 0) tests.push_back({.n_gen = n, .n_depth = depth});
+    }
+    for (const std::string& text : o.prompt_and_gen) {
+      tests.push_back(parse_prompt_and_gen(text));
+      tests.back().n_depth = depth;
+    }
   }
-  for (const std::size_t n : options.n_gen) {
-    if (n > 0) tests.push_back({.n_gen = n});
-  }
-  for (const std::string& text : options.prompt_and_gen) {
-    tests.push_back(parse_prompt_and_gen(text));
-  }
+  if (tests.empty()) throw usage_error("nothing to measure: -p, -n and -pg give no tokens");
   return tests;
 }
 
-Format cache_format(const std::string& name) {
-  Format format = Format::F16;
-  if (!format_from_name(name, &format) || (format != Format::F32 && format != Format::F16 &&
-                                           format != Format::BF16 && format != Format::Q8_0)) {
-    throw usage_error("a KV cache is f32, f16, bf16 or q8_0, not '" + name + "'");
-  }
-  return format;
-}
-
 // Every combination of the options that are lists; the threads are outside, as they need a pool.
-std::vector<SpeedOptions> combinations(const BenchOptions& options) {
+std::vector<SpeedOptions> combinations(const BenchOptions& o) {
   std::vector<SpeedOptions> all;
-  for (const std::size_t n_batch : options.n_batch) {
-    for (const std::size_t n_ubatch : options.n_ubatch) {
-      for (const std::string& k : options.type_k) {
-        for (const std::string& v : options.type_v) {
-          SpeedOptions speed;
+  const std::vector<std::size_t> ubatches = numbers_of(o.n_ubatch);
+  for (const std::size_t n_batch : numbers_of(o.n_batch)) {
+    for (const std::size_t n_ubatch : ubatches) {
+      for (const std::string& k : o.type_k) {
+        for (const std::string& v : o.type_v) {
+          SpeedOptions& speed = all.emplace_back();
           speed.n_batch = n_batch;
           speed.n_ubatch = n_ubatch;
           speed.k_format = cache_format(k);
           speed.v_format = cache_format(v);
-          speed.n_repetitions = options.n_repetitions;
-          speed.warm_up = !options.no_warm_up;
-          all.push_back(speed);
+          speed.n_repetitions = o.n_repetitions;
+          speed.warm_up = !o.no_warm_up;
         }
       }
     }
@@ -96,98 +96,86 @@ std::vector<SpeedOptions> combinations(const BenchOptions& options) {
   return all;
 }
 
-// Prints rows as they come; progress goes to stderr if that is a terminal.
-class BenchRun {
- public:
-  BenchRun(const BenchOptions& options, const ToolContext& context)
-      : format_(bench_format_from_name(options.output)),
-        tests_(tests_of(options)),
-        combinations_(combinations(options)),
-        n_threads_(options.n_threads),
-        kernels_(kernels_of(context.isa)),
-        topology_(read_topology()),
-        show_progress_(::isatty(STDERR_FILENO) == 1) {}
-
-  // False when interrupted.
-  bool run(const std::vector<std::string>& paths) {
-    print(bench_header(format_));
-    for (const std::string& path : paths) {
-      const GgufFile file = GgufFile::open(path);
-      const std::unique_ptr<Model> model = load_model(file);
-      for (const int n : n_threads_)
-        bench_model(path, *model, model_type(*model, file.metadata()), n);
-    }
-    print(bench_footer(format_, n_rows_ > 0));
-    return !InterruptGuard::requested();
+BenchRequest request_of(const BenchOptions& o, const ToolContext& context) {
+  BenchRequest request;
+  request.models = o.models;
+  request.isa = context.isa;
+  for (const std::size_t n : numbers_of(o.n_threads)) {
+    request.n_threads.push_back(static_cast<int>(n));
   }
+  request.combinations = combinations(o);
+  request.tests = tests_of(o);
+  return request;
+}
 
- private:
-  static void print(const std::string& text) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
-  }
-
-  void bench_model(const std::string& path, const Model& model, const std::string& type,
-                   int n_threads) {
-    ThreadPool pool({.n_threads = n_threads, .topology = &topology_});
-    BenchSetup setup = {.cpu_info = topology_.cpu_model,
-                        .model_filename = path,
-                        .traits = &model.traits(),
-                        .model_type = type,
-                        .options = {},
-                        .n_threads = pool.size()};
-    for (const SpeedOptions& options : combinations_) {
-      setup.options = options;
-      SpeedBench bench(model, kernels_, pool, topology_, with_callbacks(options));
-      for (const SpeedTest& test : tests_) {
-        const SpeedResult result = bench.run(test);
-        if (show_progress_) fmt::print(stderr, "\r\x1b[K");
-        if (result.seconds.empty()) return;  // interrupted
-        print(bench_line(format_, bench_row(setup, result), n_rows_++ == 0));
-      }
-    }
-  }
-
-  SpeedOptions with_callbacks(SpeedOptions options) const {
-    options.should_stop = InterruptGuard::requested;
-    if (show_progress_) {
-      options.on_progress = [n = options.n_repetitions](const SpeedTest& test, int done) {
-        fmt::print(stderr, "\r{} {}/{}\x1b[K", test.name(), done, n);
-      };
-    }
-    return options;
-  }
-
-  BenchFormat format_;
-  std::vector<SpeedTest> tests_;
-  std::vector<SpeedOptions> combinations_;
-  std::vector<int> n_threads_;
-  KernelTable kernels_;
-  Topology topology_;
-  bool show_progress_;
-  int n_rows_ = 0;
-};
+// Prints rows as they come.
+int bench(const BenchOptions& options, const ToolContext& context) {
+  const BenchFormat format = bench_format_from_name(options.output);
+  const BenchRequest request = request_of(options, context);
+  const InterruptGuard interrupt;
+  const auto put = [](const std::string& text) {
+    put_text(text);
+    flush_output();
+  };
+  Progress progress("bench");
+  int n_rows = 0;
+  BenchCallbacks callbacks;
+  callbacks.on_row = [&](const BenchSetup& setup, const SpeedResult& result) {
+    progress.clear();
+    put(bench_line(format, bench_row(setup, result), n_rows++ == 0));
+  };
+  callbacks.on_progress = [&](double done, const std::string& step) {
+    progress.update(done, step);
+  };
+  callbacks.should_stop = InterruptGuard::requested;
+  put(bench_header(format, bench_machine(context.isa), request.models));
+  const bool whole = run_bench(request, callbacks);
+  progress.clear();
+  put(bench_footer(format, n_rows > 0));
+  return whole ? 0 : kInterruptedExitCode;
+}
 
 void add_options(CLI::App& command, BenchOptions& o) {
-  const auto list = [&command](const char* names, auto& values, const char* what) {
-    return command.add_option(names, values, what)->delimiter(',')->capture_default_str();
+  const auto list = [&command](const char* names, auto& values, const char* type,
+                               const char* what) {
+    return command.add_option(names, values, what)
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->capture_default_str()
+        ->type_name(type);
   };
-  command.add_option("-m,--model", o.models, "GGUF file; may be given several times")->required();
-  list("-p,--n-prompt", o.n_prompt, "Prompt tokens of the pp tests; 0: none");
-  list("-n,--n-gen", o.n_gen, "Generated tokens of the tg tests; 0: none");
-  command.add_option("--pg", o.prompt_and_gen, "PROMPT,GENERATED: both in one test (-pg 512,128)");
-  list("-t,--threads", o.n_threads, "Threads; 0: one per core")->check(CLI::Range(0, 4096));
-  list("-b,--batch-size,--n-batch", o.n_batch, "Prompt tokens per call")
-      ->check(CLI::Range(1, 1 << 20));
-  list("--ub,--ubatch-size,--n-ubatch", o.n_ubatch, "Tokens that pass through a layer together")
-      ->check(CLI::Range(1, 1 << 20));
-  list("--ctk,--cache-type-k", o.type_k, "Format of cached keys: f32, f16, bf16, q8_0");
-  list("--ctv,--cache-type-v", o.type_v, "Format of cached values");
+  const auto numbers = [&](const char* names, auto& values, std::size_t least, std::size_t most,
+                           const char* what) {
+    list(names, values, "N", what)->check(number_list_check(least, most));
+  };
+  command.add_option("-m,--model", o.models, "GGUF file; may be given several times")
+      ->required()
+      ->allow_extra_args(false)
+      ->type_name("FILE");
+  numbers("-p,--n-prompt", o.n_prompt, 0, kMostTokens, "Prompt tokens of the pp tests; 0: none");
+  numbers("-n,--n-gen", o.n_gen, 0, kMostTokens, "Generated tokens of the tg tests; 0: none");
+  command
+      .add_option("--pg", o.prompt_and_gen,
+                  "PROMPT,GENERATED: both in one test (-pg 512,128); may be given several times")
+      ->allow_extra_args(false)
+      ->type_name("N,N");
+  numbers("-d,--n-depth", o.n_depth, 0, kMostTokens,
+          "Tokens in the KV cache before what is measured");
+  numbers("-t,--threads", o.n_threads, 0, kMostThreads, "Threads; 0: one per physical core");
+  numbers("-b,--batch-size,--n-batch", o.n_batch, 1, kMostBatch, "Most tokens of a batch");
+  numbers("--ub,--ubatch-size,--n-ubatch", o.n_ubatch, 1, kMostBatch,
+          "Most tokens that go through a layer at once");
+  list("--ctk,--cache-type-k", o.type_k, "TYPE", "Type of cached keys: f32, f16, bf16, q8_0");
+  list("--ctv,--cache-type-v", o.type_v, "TYPE", "Type of cached values");
   command.add_option("-r,--repetitions", o.n_repetitions, "Repetitions of each test")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
+      ->check(whole_number(1, 100000))
+      ->capture_default_str()
+      ->type_name("N");
   command.add_flag("--no-warmup", o.no_warm_up, "Skip the run before the first repetition");
-  command.add_option("-o,--output", o.output, "md, csv, json, jsonl or sql")->capture_default_str();
+  command.add_option("-o,--output", o.output, "md, csv, json, jsonl or sql")
+      ->capture_default_str()
+      ->type_name("FORMAT");
+  command.footer("Lists and ranges of numbers: 512,1024 or 1-8 or 1-8+2 or 128-1024*2.");
 }
 
 }  // namespace
@@ -197,10 +185,7 @@ void add_bench(CLI::App& root, ToolContext& context) {
   CLI::App* command = root.add_subcommand(
       "bench", "Measure prompt processing and generation, against this machine's limits");
   add_options(*command, *options);
-  command->callback([options, &context] {
-    const InterruptGuard interrupt;
-    if (!BenchRun(*options, context).run(options->models)) context.exit_code = kInterruptedExitCode;
-  });
+  command->callback([options, &context] { context.exit_code = bench(*options, context); });
 }
 
 }  // namespace lathe

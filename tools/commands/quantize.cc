@@ -14,6 +14,7 @@
 #include "runtime/base/quote.h"
 #include "tools/cli/interrupt.h"
 #include "tools/cli/messages.h"
+#include "tools/cli/number_checks.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/standard_output.h"
 #include "tools/commands/commands.h"
@@ -223,8 +224,9 @@ void add_quantize(CLI::App& root, ToolContext& context) {
       ->required()
       ->expected(1, 4)
       ->type_name("IN OUT RECIPE");
-  command->add_option("-t,--threads", options->n_threads, "Threads (default: one per core)")
-      ->check(one_or_more)
+  command->add_option("-t,--threads", options->n_threads, "Threads; 0: one per physical core")
+      ->check(whole_number(0, kMostThreads))
+      ->capture_default_str()
       ->type_name("N");
   command->add_flag("--dry-run", options->dry_run,
                     "Print what would be done, write nothing (see also `lathe plan`)");

@@ -3,19 +3,17 @@
 #include "kernels/tiers.h"
 #include "models/registry.h"
 #include "runtime/base/error.h"
+#include "runtime/base/quote.h"
 
 namespace lathe {
-namespace {
-
 Format cache_format(const std::string& name) {
-  Format format;
-  if (!format_from_name(name, &format)) {
-    throw usage_error("no KV cache type '" + name + "': f32, f16, bf16 and q8_0 are possible");
+  Format format = Format::F16;
+  if (!format_from_name(name, &format) || (format != Format::F32 && format != Format::F16 &&
+                                           format != Format::BF16 && format != Format::Q8_0)) {
+    throw usage_error("a KV cache is f32, f16, bf16 or q8_0, not " + quoted(name));
   }
   return format;
 }
-
-}  // namespace
 
 std::string supported_tiers() {
   std::string names;

@@ -44,6 +44,9 @@ struct OpenModel {
   std::unique_ptr<Model> model;
 };
 
+// The format of a KV cache by name. Error (kUsage) where there can be none.
+Format cache_format(const std::string& name);
+
 // Options of a session for `n_ctx` cells. Error (kUsage) for a cache type that there is none of.
 SessionOptions session_options(const EngineOptions& options, std::size_t n_ctx,
                                std::size_t max_logits);

@@ -5,6 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/error.h"
+#include "runtime/base/quote.h"
+#include "runtime/identity/build_info.h"
+#include "tools/report/units.h"
 
 namespace lathe {
 namespace {
@@ -72,23 +75,16 @@ std::string sql_line(const Json& row, bool first) {
          joined(row, [](const std::string&, const Json& v) { return sql_cell(v); }) + ");\n";
 }
 
-std::string params_text(double n) {
-  return n < 1e9 ? fmt::format("{:.2f} M", n / 1e6) : fmt::format("{:.2f} B", n / 1e9);
-}
-
-std::string size_text(double bytes) {
-  return bytes < 0x1p30 ? fmt::format("{:.2f} MiB", bytes / 0x1p20)
-                        : fmt::format("{:.2f} GiB", bytes / 0x1p30);
-}
+constexpr std::size_t kLongestPath = 4096;
 
 constexpr const char* kMarkdownRow =
     "| {:<28} | {:>10} | {:>8} | {:>7} | {:>14} | {:>18} | {:<26} |\n";
 
 std::string test_name(const Json& row) {
-  const auto n_prompt = row.at("n_prompt").get<std::size_t>();
-  const auto n_gen = row.at("n_gen").get<std::size_t>();
-  if (n_gen == 0) return fmt::format("pp{}", n_prompt);
-  return n_prompt == 0 ? fmt::format("tg{}", n_gen) : fmt::format("pp{}+tg{}", n_prompt, n_gen);
+  return SpeedTest{.n_prompt = row.at("n_prompt").get<std::size_t>(),
+                   .n_gen = row.at("n_gen").get<std::size_t>(),
+                   .n_depth = row.at("n_depth").get<std::size_t>()}
+      .name();
 }
 
 // "83 % of 34.6 GB/s", "41 % of int8 459 GMAC/s"; says so when the probe cannot be right.
@@ -110,8 +106,8 @@ std::string share_text(const Json& row) {
 
 std::string markdown_line(const Json& row) {
   return fmt::format(fmt::runtime(kMarkdownRow), row.at("model_type").get<std::string>(),
-                     size_text(row.at("model_size").get<double>()),
-                     params_text(row.at("model_n_params").get<double>()),
+                     bytes_text(row.at("model_size").get<std::uint64_t>()),
+                     parameters_text(row.at("model_n_params").get<std::uint64_t>()),
                      row.at("n_threads").get<int>(), test_name(row),
                      fmt::format("{:.2f} ± {:.2f}", row.at("avg_ts").get<double>(),
                                  row.at("stddev_ts").get<double>()),
@@ -130,11 +126,16 @@ BenchFormat bench_format_from_name(std::string_view name) {
                     "'");
 }
 
-std::string bench_header(BenchFormat format) {
+std::string bench_header(BenchFormat format, const BenchMachine& machine,
+                         const std::vector<std::string>& models) {
   if (format == BenchFormat::kJson) return "[\n";
   if (format != BenchFormat::kMarkdown) return "";
-  std::string out = fmt::format(fmt::runtime(kMarkdownRow), "model", "size", "params", "threads",
-                                "test", "t/s", "share of the limit");
+  std::string out =
+      fmt::format("lathe {}, {}, {}\n", build_words(), printable(machine.cpu_model), machine.tier);
+  for (const std::string& model : models) out += printable(model, kLongestPath) + "\n";
+  out += "\n";
+  out += fmt::format(fmt::runtime(kMarkdownRow), "model", "size", "params", "threads", "test",
+                     "t/s", "share of the limit");
   return out +
          "| ---------------------------- | ---------: | -------: | ------: | -------------: | "
          "-----------------: | -------------------------- |\n";

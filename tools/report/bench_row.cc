@@ -1,15 +1,9 @@
 #include "tools/report/bench_row.h"
 
-#include <fmt/core.h>
-
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
-#include "quant/plan/recipe.h"
-#include "runtime/gguf/metadata.h"
 #include "runtime/identity/build_info.h"
 
 namespace lathe {
@@ -30,37 +24,7 @@ long long nanoseconds(double seconds) { return std::llround(seconds * 1e9); }
 
 Json number_or_null(double value) { return value > 0 ? Json(value) : Json(nullptr); }
 
-// The format that holds most of the weights.
-std::string_view largest_format(const Model& model) {
-  std::array<std::size_t, kFormatCount> bytes = {};
-  for (std::size_t r = 0; r < kTensorRoleCount; ++r) {
-    const TensorRole role = static_cast<TensorRole>(r);
-    const int n_layer = role_is_per_layer(role) ? static_cast<int>(model.traits().n_layer) : 0;
-    for (int layer = role_is_per_layer(role) ? 0 : -1; layer < n_layer; ++layer) {
-      const WeightView& weight = model.weights().get(role, layer);
-      if (weight) bytes[index_of(weight.format)] += weight.bytes();
-    }
-  }
-  return kFormatInfo[std::max_element(bytes.begin(), bytes.end()) - bytes.begin()].name;
-}
-
-std::string_view recipe_or_format(const Model& model, const Metadata& metadata) {
-  const std::optional<std::uint64_t> file_type = metadata.uint("general.file_type");
-  for (const Recipe& recipe : all_recipes()) {
-    if (file_type && recipe.file_type == *file_type) return recipe.name;
-  }
-  return largest_format(model);
-}
-
 }  // namespace
-
-std::string model_type(const Model& model, const Metadata& metadata) {
-  const double params = static_cast<double>(model.traits().n_params);
-  return fmt::format(
-      "{} {} {}", model.traits().architecture,
-      params >= 1e9 ? fmt::format("{:.2f} B", params / 1e9) : fmt::format("{:.2f} M", params / 1e6),
-      recipe_or_format(model, metadata));
-}
 
 Json bench_row(const BenchSetup& setup, const SpeedResult& result) {
   const std::vector<double> rates = result.tokens_per_second();
@@ -88,7 +52,7 @@ Json bench_row(const BenchSetup& setup, const SpeedResult& result) {
       {"use_mmap", true},
       {"n_prompt", result.test.n_prompt},
       {"n_gen", result.test.n_gen},
-      {"n_depth", 0},
+      {"n_depth", result.test.n_depth},
       {"test_time", iso_8601(result.start)},
       {"avg_ns", nanoseconds(mean(result.seconds))},
       {"stddev_ns", nanoseconds(standard_deviation(result.seconds))},

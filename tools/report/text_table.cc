@@ -54,19 +54,31 @@ std::vector<TextTable::Column> TextTable::columns() const {
   return columns;
 }
 
+std::string TextTable::line(const std::vector<std::string>& cells,
+                            const std::vector<Column>& layout) {
+  std::string out;
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    if (c > 0) out += "  ";
+    out += padded(cells[c], layout[c].width, layout[c].numeric);
+  }
+  return without_trailing_spaces(std::move(out)) + "\n";
+}
+
 std::string TextTable::aligned() const {
   const std::vector<Column> layout = columns();
-  std::string out;
-  const auto add_line = [&](const std::vector<std::string>& cells) {
-    std::string line;
-    for (std::size_t c = 0; c < cells.size(); ++c) {
-      if (c > 0) line += "  ";
-      line += padded(cells[c], layout[c].width, layout[c].numeric);
-    }
-    out += without_trailing_spaces(std::move(line)) + "\n";
-  };
-  add_line(header_);
-  for (const auto& row : rows_) add_line(row);
+  std::string out = line(header_, layout);
+  for (const auto& row : rows_) out += line(row, layout);
+  return out;
+}
+
+std::string TextTable::shortened(const std::string& how) const {
+  if (rows_.size() <= kMostRows) return aligned();
+  const std::vector<Column> layout = columns();
+  constexpr std::size_t kBegin = kMostRows * 2 / 3, kEnd = kMostRows - kBegin;
+  std::string out = line(header_, layout);
+  for (std::size_t r = 0; r < kBegin; ++r) out += line(rows_[r], layout);
+  out += "... " + std::to_string(rows_.size() - kMostRows) + " more rows (" + how + ")\n";
+  for (std::size_t r = rows_.size() - kEnd; r < rows_.size(); ++r) out += line(rows_[r], layout);
   return out;
 }
 

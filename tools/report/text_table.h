@@ -2,6 +2,7 @@
 // to the right.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,11 @@ class TextTable {
   // Missing cells are empty; surplus cells are dropped.
   void add_row(std::vector<std::string> cells);
 
-  std::string aligned() const;   // two spaces between columns, no lines
+  std::string aligned() const;  // two spaces between columns, no lines
+  // The same; of more than kMostRows rows the middle is left out, with a line that says how many
+  // and `how` to see them.
+  std::string shortened(const std::string& how) const;
+  static constexpr std::size_t kMostRows = 48;
   std::string markdown() const;  // cells padded, so that it reads well as it is; bars escaped
 
  private:
@@ -24,6 +29,8 @@ class TextTable {
   };
   std::vector<Column> columns() const;
   std::string escaped_markdown() const;
+  // As aligned() has it.
+  static std::string line(const std::vector<std::string>& cells, const std::vector<Column>& layout);
 
   std::vector<std::string> header_;
   std::vector<std::vector<std::string>> rows_;

@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "tools/cli/command.h"
+#include "tools/cli/number_checks.h"
 
 namespace lathe {
 namespace {
@@ -20,11 +20,15 @@ void add_engine_options(CLI::App& command, EngineOptions& o) {
 }
 
 void add_compute_options(CLI::App& command, EngineOptions& o) {
-  command.add_option("-t,--threads", o.n_threads, "Threads (default: one per physical core)")
-      ->check(zero_or_more)
+  command.add_option("-t,--threads", o.n_threads, "Threads; 0: one per physical core")
+      ->check(whole_number(0, kMostThreads))
+      ->capture_default_str()
       ->type_name("N")
       ->group(kGroup);
-  command.add_option("-c,--ctx-size", o.n_ctx, "Tokens of context")->type_name("N")->group(kGroup);
+  command.add_option("-c,--ctx-size", o.n_ctx, "Tokens of context (default: as the command needs)")
+      ->check(one_or_more)
+      ->type_name("N")
+      ->group(kGroup);
   command.add_option("-b,--batch-size", o.n_batch, "Most tokens of a batch")
       ->check(one_or_more)
       ->capture_default_str()

@@ -1,0 +1,165 @@
+#include "runtime/generation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "runtime/base/error.h"
+#include "runtime/text/text_stream.h"
+
+namespace lathe {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+struct Stopped {};  // thrown out of the layer hook, caught below
+
+std::vector<Token> end_tokens(const Tokenizer& tokenizer) {
+  std::vector<Token> tokens;
+  for (Token t = 0; t < static_cast<Token>(tokenizer.n_vocab()); ++t) {
+    if (tokenizer.is_end_of_generation(t)) tokens.push_back(t);
+  }
+  return tokens;
+}
+
+// One generation, from the first token of the prompt to the last one.
+class Generation {
+ public:
+  Generation(Session& session, const Tokenizer& tokenizer, const GenerationOptions& options,
+             const GenerationCallbacks& callbacks)
+      : session_(session),
+        tokenizer_(tokenizer),
+        options_(options),
+        callbacks_(callbacks),
+        sampler_(options.sampler),
+        stream_(tokenizer, {options.special, options.stops}) {
+    if (options.ignore_eos) never_ = end_tokens(tokenizer);
+    session_.set_layer_hook([this] { after_layer(); });
+  }
+  ~Generation() { session_.set_layer_hook({}); }
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+
+  GenerationResult run(std::span<const Token> prompt) {
+    try {
+      read(prompt);
+      go_on();
+    } catch (const Stopped&) {
+      result_.end = GenerationEnd::kStopped;
+    }
+    emit(stream_.finish());
+    return result_;
+  }
+
+ private:
+  void after_layer() {
+    ++n_layers_done_;
+    if (callbacks_.should_stop && callbacks_.should_stop()) throw Stopped{};
+    if (n_layers_in_all_ == 0 || !callbacks_.on_prompt) return;
+    callbacks_.on_prompt(
+        std::min(static_cast<double>(n_layers_done_) / static_cast<double>(n_layers_in_all_), 1.0));
+  }
+
+  void read(std::span<const Token> prompt) {
+    const Clock::time_point start = Clock::now();
+    const std::size_t step = session_.options().n_batch;
+    n_layers_in_all_ = (prompt.size() + step - 1) / step * session_.model().traits().n_layer;
+    for (std::size_t i = 0; i < prompt.size(); i += step) {
+      read_batch(prompt.subspan(i, std::min(step, prompt.size() - i)), i + step >= prompt.size());
+    }
+    n_layers_in_all_ = 0;
+    result_.prompt = {prompt.size(), seconds_since(start)};
+  }
+
+  void read_batch(std::span<const Token> tokens, bool last) {
+    std::vector<BatchItem> batch;
+    for (const Token token : tokens) {
+      batch.push_back({token, n_past_++, 1, false});
+      sampler_.accept(token);
+    }
+    batch.back().want_logits = last;
+    if (!session_.decode(batch, MatmulPath::kPanel)) {
+      throw usage_error("the prompt has more tokens than the context");
+    }
+  }
+
+  void go_on() {
+    start_ = Clock::now();
+    while (!is_over()) {
+      const Token token = next_token();
+      if (!options_.ignore_eos && tokenizer_.is_end_of_generation(token)) {
+        if (options_.special) emit(stream_.push(token));
+        result_.end = GenerationEnd::kEndOfText;
+        break;
+      }
+      sampler_.accept(token);
+      emit(stream_.push(token));
+      result_.generated = {result_.generated.n + 1, seconds_since(start_)};
+      if (is_over()) break;
+      const BatchItem item{token, n_past_, 1, true};
+      if (!session_.decode({&item, 1}, MatmulPath::kMatvec)) {
+        result_.end = GenerationEnd::kContextFull;
+        break;
+      }
+      ++n_past_;
+    }
+  }
+
+  // Says why, too.
+  bool is_over() noexcept {
+    const bool enough = options_.n_predict >= 0 &&
+                        result_.generated.n >= static_cast<std::size_t>(options_.n_predict);
+    result_.end = stream_.stopped() ? GenerationEnd::kStopText : GenerationEnd::kEnough;
+    return enough || stream_.stopped();
+  }
+
+  Token next_token() {
+    const MatrixView<const float> logits = session_.logits();
+    if (never_.empty()) return sampler_.sample({logits.row(0), logits.cols});
+    logits_.assign(logits.row(0), logits.row(0) + logits.cols);
+    for (const Token t : never_) logits_[static_cast<std::size_t>(t)] = -HUGE_VALF;
+    return sampler_.sample(logits_);
+  }
+
+  void emit(std::string_view text) {
+    if (callbacks_.on_text) callbacks_.on_text(text);
+  }
+
+  Session& session_;
+  const Tokenizer& tokenizer_;
+  const GenerationOptions& options_;
+  const GenerationCallbacks& callbacks_;
+  Sampler sampler_;
+  TextStream stream_;
+  std::vector<Token> never_;   // tokens that must not be drawn
+  std::vector<float> logits_;  // with those taken out
+  std::int32_t n_past_ = 0;
+  std::size_t n_layers_done_ = 0, n_layers_in_all_ = 0;  // of the prompt; 0: it is read
+  Clock::time_point start_;                              // of the first drawn token
+  GenerationResult result_;
+};
+
+}  // namespace
+
+std::vector<Token> prompt_tokens(const Tokenizer& tokenizer, std::string_view text) {
+  std::vector<Token> tokens = tokenizer.encode(text, {.add_special = true, .parse_special = true});
+  if (tokenizer.add_eos() && tokens.size() > 1 && tokens.back() == tokenizer.eos()) {
+    tokens.pop_back();
+  }
+  if (tokens.empty() && tokenizer.bos() != kNoToken) tokens.push_back(tokenizer.bos());
+  if (tokens.empty()) throw usage_error("the prompt is empty, and the model has no first token");
+  return tokens;
+}
+
+GenerationResult generate(Session& session, const Tokenizer& tokenizer,
+                          std::span<const Token> prompt, const GenerationOptions& options,
+                          const GenerationCallbacks& callbacks) {
+  if (prompt.empty()) throw usage_error("a generation needs a prompt of at least one token");
+  return Generation(session, tokenizer, options, callbacks).run(prompt);
+}
+
+}  // namespace lathe

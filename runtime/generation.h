@@ -1,0 +1,67 @@
+// Goes on with a text: reads a prompt into a session, then draws token by token.
+//
+// Prints nothing: text goes to a callback as it comes, whole characters only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/session.h"
+#include "runtime/text/sampler.h"
+#include "runtime/text/tokenizer.h"
+
+namespace lathe {
+
+struct GenerationOptions {
+  SamplerParams sampler;
+  std::int64_t n_predict = -1;     // most tokens to generate; -1: no such bound
+  std::vector<std::string> stops;  // the text ends before the first of these
+  bool special = false;            // control tokens are part of the text, by name
+  bool ignore_eos = false;         // tokens that end a text are never drawn
+};
+
+// Each may be empty. What one throws ends the generation and reaches the caller.
+struct GenerationCallbacks {
+  std::function<void(std::string_view)> on_text;  // may be called with nothing new
+  std::function<void(double)> on_prompt;  // the share of the prompt that is read, after each layer
+  std::function<bool()> should_stop;      // asked after each layer
+};
+
+enum class GenerationEnd {
+  kEndOfText,  // the model ended it
+  kStopText,
+  kEnough,  // n_predict
+  kContextFull,
+  kStopped,  // should_stop
+};
+
+// Tokens and the time that they took.
+struct TokenRate {
+  std::size_t n = 0;
+  double seconds = 0;
+
+  double per_second() const noexcept { return seconds > 0 ? static_cast<double>(n) / seconds : 0; }
+};
+
+struct GenerationResult {
+  GenerationEnd end = GenerationEnd::kEnough;
+  TokenRate prompt, generated;
+};
+
+// The tokens of a prompt, with the first token that the model wants and without the closing one,
+// which would end the text before it goes on. Error (kUsage) for a prompt without tokens.
+std::vector<Token> prompt_tokens(const Tokenizer& tokenizer, std::string_view text);
+
+// Reads the prompt (at least one token, no more than the context holds) and goes on with it. The
+// session is empty before, and wants a clear() after a generation that was stopped; its layer hook
+// is taken, and unset at the end. Error (kUsage) for options that make no sense.
+GenerationResult generate(Session& session, const Tokenizer& tokenizer,
+                          std::span<const Token> prompt, const GenerationOptions& options,
+                          const GenerationCallbacks& callbacks);
+
+}  // namespace lathe

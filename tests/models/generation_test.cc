@@ -1,0 +1,117 @@
+// Going on with a text: what ends it, what it tells its caller.
+#include "runtime/generation.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/tiers.h"
+#include "models/registry.h"
+#include "runtime/base/error.h"
+#include "runtime/gguf/gguf_file.h"
+#include "tests/support/source_path.h"
+
+namespace lathe {
+namespace {
+
+class GenerationOfTinyModel : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(select_kernels("", &kernels_));
+    model_ = load_model(file_);
+    options_.sampler.temperature = 0;
+    options_.n_predict = 8;
+  }
+
+  GenerationResult run(std::size_t n_ctx = 256, std::size_t n_batch = 512) {
+    text_.clear();
+    Session session(*model_, kernels_, pool_, {.n_ctx = n_ctx, .n_batch = n_batch});
+    GenerationCallbacks callbacks = callbacks_;
+    callbacks.on_text = [this](std::string_view text) { text_ += text; };
+    return generate(session, tokenizer_, prompt_, options_, callbacks);
+  }
+
+  GgufFile file_ = GgufFile::open(test::source_path("tests/data/tiny-llama-f16.gguf"));
+  std::unique_ptr<Model> model_;
+  KernelTable kernels_;
+  ThreadPool pool_{{.n_threads = 1}};
+  Tokenizer tokenizer_ = Tokenizer::from_metadata(file_.metadata());
+  std::vector<Token> prompt_ = prompt_tokens(tokenizer_, "The old man said");
+  GenerationOptions options_;
+  GenerationCallbacks callbacks_;
+  std::string text_;
+};
+
+TEST_F(GenerationOfTinyModel, GivesAsMuchAsWasAskedFor) {
+  const GenerationResult result = run();
+  EXPECT_EQ(result.end, GenerationEnd::kEnough);
+  EXPECT_EQ(result.generated.n, 8u);
+  EXPECT_EQ(result.prompt.n, prompt_.size());
+  EXPECT_GT(text_.size(), 8u);
+  options_.n_predict = 0;
+  EXPECT_EQ(run().generated.n, 0u);
+  EXPECT_EQ(text_, "");
+}
+
+TEST_F(GenerationOfTinyModel, EndsBeforeAStopText) {
+  options_.n_predict = 40;
+  run();
+  const std::string whole = text_;
+  options_.stops = {whole.substr(30, 4)};
+  EXPECT_EQ(run().end, GenerationEnd::kStopText);
+  EXPECT_EQ(text_, whole.substr(0, whole.find(options_.stops[0])));
+}
+
+TEST_F(GenerationOfTinyModel, EndsWhereTheContextIsFull) {
+  options_.n_predict = -1;
+  options_.ignore_eos = true;
+  const GenerationResult result = run(16);
+  EXPECT_EQ(result.end, GenerationEnd::kContextFull);
+  EXPECT_EQ(result.generated.n, 16 - prompt_.size() + 1);
+}
+
+TEST_F(GenerationOfTinyModel, TellsHowMuchOfThePromptIsReadInAnyBatch) {
+  for (const std::size_t n_batch : {1, 2, 512}) {
+    std::vector<double> shares;
+    callbacks_.on_prompt = [&](double share) { shares.push_back(share); };
+    run(256, n_batch);
+    const std::size_t n_batches = (prompt_.size() + n_batch - 1) / n_batch;
+    EXPECT_EQ(shares.size(), n_batches * model_->traits().n_layer);
+    EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+    EXPECT_EQ(shares.back(), 1.0);
+  }
+}
+
+// Within a batch, not only between them: one may take minutes.
+TEST_F(GenerationOfTinyModel, StopsAfterALayer) {
+  int n_asked = 0;
+  callbacks_.should_stop = [&] { return ++n_asked == 2; };
+  const GenerationResult result = run();
+  EXPECT_EQ(result.end, GenerationEnd::kStopped);
+  EXPECT_EQ(n_asked, 2);
+  EXPECT_EQ(text_, "");
+}
+
+TEST_F(GenerationOfTinyModel, AnErrorOfTheCallerReachesIt) {
+  GenerationCallbacks callbacks;
+  callbacks.on_text = [](std::string_view) { throw failed("nobody reads this"); };
+  Session session(*model_, kernels_, pool_, {.n_ctx = 256});
+  EXPECT_THROW(generate(session, tokenizer_, prompt_, options_, callbacks), Error);
+  // The hook that belonged to the generation is gone.
+  session.clear();
+  const BatchItem item = {.token = prompt_[0], .pos = 0, .want_logits = true};
+  EXPECT_TRUE(session.decode({&item, 1}, MatmulPath::kMatvec));
+}
+
+TEST_F(GenerationOfTinyModel, RefusesWhatMakesNoSense) {
+  prompt_.assign(17, prompt_[0]);
+  EXPECT_THROW(run(16), Error);
+  prompt_.clear();
+  EXPECT_THROW(run(), Error);
+}
+
+}  // namespace
+}  // namespace lathe

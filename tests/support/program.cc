@@ -1,0 +1,110 @@
+#include "tests/support/program.h"
+
+#include <pty.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+#include "tests/support/source_path.h"
+#include "tests/support/temp_dir.h"
+
+namespace lathe::test {
+namespace {
+
+[[noreturn]] void run_in_shell(const std::string& command) {
+  ::setenv("LATHE", LATHE_PROGRAM, 1);
+  ::setenv("MODEL", source_path("tests/data/tiny-llama-f16.gguf").c_str(), 1);
+  ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+  ::_exit(127);
+}
+
+int exit_code_of(pid_t child) {
+  int status = 0;
+  if (::waitpid(child, &status, 0) != child) throw std::runtime_error("waitpid");
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// All that comes until the other side is closed, which a terminal reports as an error.
+std::string read_all(int descriptor) {
+  std::string all;
+  char buffer[4096];
+  for (ssize_t n = 0; (n = ::read(descriptor, buffer, sizeof buffer)) > 0;) {
+    all.append(buffer, static_cast<std::size_t>(n));
+  }
+  ::close(descriptor);
+  return all;
+}
+
+struct Terminal {
+  pid_t child;
+  int master;
+};
+
+Terminal open_terminal(unsigned short columns, const std::function<void()>& work) {
+  const winsize size = {.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+  int master = -1;
+  const pid_t child = ::forkpty(&master, nullptr, nullptr, &size);
+  if (child < 0) throw std::runtime_error("forkpty");
+  if (child == 0) {
+    work();
+    ::_exit(0);
+  }
+  return {child, master};
+}
+
+}  // namespace
+
+ProgramRun run_shell(const std::string& command) {
+  const TempDir dir;
+  const std::string whole = "{ " + command + "\n} > " + dir.file("out") + " 2> " + dir.file("err");
+  const pid_t child = ::fork();
+  if (child == 0) run_in_shell(whole);
+  ProgramRun run;
+  run.exit_code = exit_code_of(child);
+  run.out = content_of(dir.file("out"));
+  run.err = content_of(dir.file("err"));
+  return run;
+}
+
+ProgramRun run_without_reader(const std::string& command) {
+  const TempDir dir;
+  int ends[2];
+  if (::pipe(ends) != 0) throw std::runtime_error("pipe");
+  ::close(ends[0]);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(ends[1], STDOUT_FILENO);
+    run_in_shell("{ " + command + "\n} 2> " + dir.file("err"));
+  }
+  ::close(ends[1]);
+  ProgramRun run;
+  run.exit_code = exit_code_of(child);
+  run.err = content_of(dir.file("err"));
+  return run;
+}
+
+ProgramRun run_on_terminal(const std::string& command, unsigned short columns) {
+  const Terminal terminal = open_terminal(columns, [&] { run_in_shell(command); });
+  ProgramRun run;
+  run.out = read_all(terminal.master);
+  run.exit_code = exit_code_of(terminal.child);
+  return run;
+}
+
+std::string text_on_terminal(unsigned short columns, const std::function<void()>& work) {
+  const Terminal terminal = open_terminal(columns, work);
+  const std::string text = read_all(terminal.master);
+  (void)exit_code_of(terminal.child);
+  return text;
+}
+
+}  // namespace lathe::test

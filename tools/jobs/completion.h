@@ -1,0 +1,30 @@
+// The job of `lathe run`: opens a model and goes on with a text.
+#pragma once
+
+#include <string>
+
+#include "runtime/base/notes.h"
+#include "runtime/generation.h"
+#include "tools/jobs/engine.h"
+
+namespace lathe {
+
+struct CompletionRequest {
+  EngineOptions engine;  // n_ctx 0: as many as the prompt and its continuation need, 4096 at least
+  std::string isa;
+  GenerationOptions generation;
+  std::string prompt;
+  std::string prompt_name = "the prompt";  // what notes call it: "a.txt"
+};
+
+struct CompletionResult {
+  double load_seconds = 0;
+  std::size_t n_ctx = 0;
+  GenerationResult generation;
+};
+
+// Error (kUsage) for a prompt that the context does not hold.
+CompletionResult complete(const CompletionRequest& request, const GenerationCallbacks& callbacks,
+                          const Notes& notes);
+
+}  // namespace lathe

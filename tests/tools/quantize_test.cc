@@ -111,8 +111,9 @@ TEST_F(Loop, CopyKeepsEveryTensorAndItsFileType) {
 }
 
 TEST_F(Loop, WhatCannotBeLoadedIsNotWritten) {
-  for (const char* key : {"llama.block_count=int:99", "llama.embedding_length=int:17",
-                          "llama.attention.head_count=str:many"}) {
+  for (const char* key :
+       {"llama.block_count=int:99", "llama.embedding_length=int:17",
+        "llama.attention.head_count=str:many", "tokenizer.ggml.model=str:nothing"}) {
     EXPECT_THAT(message_of(
                     [&] {
                       quantize({"--override-kv", key, kModel, out("q"), "Q8_0"});

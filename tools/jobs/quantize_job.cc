@@ -10,6 +10,7 @@
 #include "models/registry.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
+#include "runtime/text/tokenizer.h"
 #include "tools/jobs/rehearsal.h"
 
 namespace lathe {
@@ -22,11 +23,17 @@ bool is_known(std::string_view architecture) {
   return std::find(known.begin(), known.end(), architecture) != known.end();
 }
 
+// The model, and its tokenizer where it has one. Error (kBadInput).
+void load(const GgufFile& file) {
+  load_model(file);
+  if (file.metadata().has("tokenizer.ggml.model")) Tokenizer::from_metadata(file.metadata());
+}
+
 bool loads(const TensorSource& source) {
   const auto* file = dynamic_cast<const GgufFile*>(&source);
   if (file == nullptr) return true;  // of another kind: what is made of it must load
   try {
-    load_model(*file);
+    load(*file);
     return true;
   } catch (const Error&) {
     return false;
@@ -44,7 +51,7 @@ std::string check_loads(const GgufFile& written, const TensorSource& source) {
         written.path(), lathe::quoted(architecture));
   }
   try {
-    load_model(written);
+    load(written);
   } catch (const Error& error) {
     if (loads(source)) throw;
     return fmt::format("the new file does not load as a model, nor does its source: {}",

@@ -244,10 +244,13 @@ class Pipeline {
 // Hashing the source shows as work on its first tensor.
 HashProgress hash_progress(const QuantizeJob& job) {
   if (!job.progress) return {};
-  return [&job](double) {
+  return [&job](double fraction) {
     QuantizeProgress progress;
+    progress.phase = QuantizePhase::kCheck;
     progress.tensor = &job.plan.tensors.front();
     progress.elements_total = job.plan.n_elements();
+    progress.elements_done =
+        static_cast<std::uint64_t>(fraction * static_cast<double>(progress.elements_total));
     return job.progress(progress);
   };
 }

@@ -152,7 +152,8 @@ TEST_F(Quantize, KeysAndTensorsStandInTheOrderOfOtherPrograms) {
         "quantize.imatrix.dataset", "quantize.imatrix.entries_count",
         "quantize.imatrix.chunks_count", "lathe.version", "lathe.quantize.encoder_version",
         "lathe.quantize.recipe", "lathe.quantize.plan_sha256", "lathe.quantize.source",
-        "lathe.quantize.source_header_sha256", "lathe.quantize.imatrix_datasets"}) {
+        "lathe.quantize.source_fingerprint", "lathe.quantize.imatrix_datasets",
+        "lathe.quantize.tensors"}) {
     want.push_back(key);
   }
   EXPECT_EQ(keys, want);

@@ -43,7 +43,7 @@ CollectedSums read_sums(const Metadata& metadata, std::string_view name) {
 }  // namespace
 
 void write_checkpoint(const Checkpoint& checkpoint, const RunIdentity& identity,
-                      const std::string& path) {
+                      const OutputTarget& target) {
   Metadata metadata;
   metadata.set("general.type", Value::text(std::string(kType)));
   put_identity(identity, metadata);
@@ -55,7 +55,7 @@ void write_checkpoint(const Checkpoint& checkpoint, const RunIdentity& identity,
     metadata.set(key(kSum2Key, name), doubles(sums.sum2));
     metadata.set(key(kSumKey, name), doubles(sums.sum));
   }
-  GgufWriter out(path, std::move(metadata));
+  GgufWriter out(target, std::move(metadata));
   out.begin();
   out.finish();
 }

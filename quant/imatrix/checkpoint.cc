@@ -3,6 +3,7 @@
 #include <cmath>
 #include <span>
 
+#include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/gguf/gguf_parse.h"
 #include "runtime/gguf/gguf_writer.h"
@@ -58,6 +59,15 @@ void write_checkpoint(const Checkpoint& checkpoint, const RunIdentity& identity,
   GgufWriter out(target, std::move(metadata));
   out.begin();
   out.finish();
+}
+
+bool is_imatrix_checkpoint(const std::string& path) {
+  try {
+    const MappedFile file(path);
+    return parse_gguf(file.bytes(), path).metadata.text("general.type") == kType;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 Checkpoint read_checkpoint(const std::string& path, const RunIdentity& identity) {

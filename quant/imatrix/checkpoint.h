@@ -32,5 +32,6 @@ void write_checkpoint(const Checkpoint& checkpoint, const RunIdentity& identity,
                       const OutputTarget& target);
 // Error (kBadInput) for files that are no checkpoint; (kUsage) naming what differs from `identity`.
 Checkpoint read_checkpoint(const std::string& path, const RunIdentity& identity);
+bool is_imatrix_checkpoint(const std::string& path);
 
 }  // namespace lathe

@@ -91,6 +91,12 @@ std::vector<std::string> output_paths(const std::string& out_path, std::size_t n
   return paths;
 }
 
+OutputRequest model_output_request() {
+  return {.what = "a model",
+          .resumable = true,
+          .instead = "--dry-run shows the plan and writes nothing"};
+}
+
 AdmittedOutputs admit_outputs(const QuantizeJob& job, std::size_t n_shards) {
   OutputGate gate = job.gate != nullptr ? *job.gate : OutputGate{};
   for (const std::string& in : job.source.file_paths()) gate.reads(in, "the model");
@@ -98,11 +104,9 @@ AdmittedOutputs admit_outputs(const QuantizeJob& job, std::size_t n_shards) {
   if (job.reuse != nullptr) {
     for (const std::string& in : job.reuse->file_paths()) gate.reads(in, "the older output");
   }
-  const OutputRequest request{
-      .what = "a model", .resumable = true, .instead = "--dry-run shows the plan and writes nothing"};
   std::vector<OutputTarget> files;
   for (const std::string& path : output_paths(job.out_path, n_shards)) {
-    files.push_back(gate.admit(path, request));
+    files.push_back(gate.admit(path, model_output_request()));
     const fs::path folder = fs::path(files.front().path()).parent_path();
     if (n_shards > 1 && fs::path(files.back().path()) != folder / fs::path(path).filename()) {
       throw usage_error(path + ": is a link to elsewhere; the files of a split model lie together");

@@ -27,6 +27,8 @@ struct AdmittedOutputs {
   std::vector<OutputTarget> files;
   OutputTarget journal;
 };
+// How a file of a model is asked for at the gate.
+OutputRequest model_output_request();
 // Errors (kUsage) of the gate: outputs that are inputs of the job, or cannot be written.
 AdmittedOutputs admit_outputs(const QuantizeJob& job, std::size_t n_shards);
 

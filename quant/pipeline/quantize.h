@@ -46,6 +46,8 @@ struct SplitRequest {
   bool like_source = false;     // the files of the source, each with its own tensors
   std::uint64_t max_bytes = 0;  // tensor data of a file; a larger tensor has a file of its own
   std::size_t max_tensors = 0;  // of a file
+
+  bool any() const noexcept { return like_source || max_bytes > 0 || max_tensors > 0; }
 };
 
 struct QuantizeJob {

@@ -258,10 +258,29 @@ void sync_folder_of(const std::string& path) noexcept {
 
 namespace {
 
+// A pipe may get its reader a moment later; one without any would block for ever.
+int open_stream(const std::string& path) {
+  constexpr int kTries = 40;
+  constexpr useconds_t kPause = 50'000;
+  int fd = -1;
+  for (int i = 0; i < kTries && fd < 0; ++i) {
+    if (i > 0) ::usleep(kPause);
+    fd = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 && errno != ENXIO) return -1;
+  }
+  if (fd >= 0) ::fcntl(fd, F_SETFL, 0);  // from here on writing waits
+  return fd;
+}
+
+const char* stream_error(int error) {
+  if (error == EPIPE) return "its reader is gone";
+  if (error == ENXIO) return "nobody reads it";
+  return std::strerror(error);
+}
+
 void write_through(const OutputTarget& target, std::string_view text) {
-  const int fd = target.descriptor() >= 0
-                     ? ::fcntl(target.descriptor(), F_DUPFD_CLOEXEC, 0)
-                     : ::open(target.path().c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+  const int fd = target.descriptor() >= 0 ? ::fcntl(target.descriptor(), F_DUPFD_CLOEXEC, 0)
+                                          : open_stream(target.path());
   int error = fd < 0 ? errno : 0;
   while (error == 0 && !text.empty()) {
     const ssize_t n = ::write(fd, text.data(), text.size());
@@ -270,8 +289,7 @@ void write_through(const OutputTarget& target, std::string_view text) {
   }
   if (fd >= 0 && ::close(fd) != 0 && error == 0) error = errno;
   if (error == 0) return;
-  throw failed(target.name() + ": cannot write: " +
-               (error == EPIPE ? "its reader is gone" : std::strerror(error)));
+  throw failed(target.name() + ": cannot write: " + stream_error(error));
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "runtime/session.h"
 #include "tests/support/error_of.h"
 #include "tests/support/golden.h"
+#include "tests/support/output.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
@@ -264,7 +265,7 @@ std::string write_single_matrix(const std::string& path, const std::vector<float
   Metadata metadata;
   metadata.set("general.architecture", Value::text("any"));
   metadata.set("any.block_count", Value::u32(1));
-  GgufWriter writer(path, std::move(metadata));
+  GgufWriter writer(test::output(path), std::move(metadata));
   const std::uint64_t dims[] = {cols, values.size() / cols};
   writer.add_tensor("blk.0.ffn_up.weight", format, dims);
   writer.begin();

@@ -86,6 +86,7 @@ QuantizeTask::QuantizeTask(const QuantizeOptions& options)
   job_.reuse = older_ ? &*older_ : nullptr;
   job_.split = options.split;
   job_.resume = options.resume;
+  job_.gate = options.gate;
   job_.provenance = options.provenance;
   job_.check_loads = [this](const GgufFile& written) {
     return check_loads(written, *model_.source);

@@ -23,6 +23,7 @@ struct QuantizeOptions {
   bool provenance = true;
   bool identify = true;       // read the whole source to say what it is; not for a dry run
   HashProgress hashing = {};  // while that goes on; false stops
+  const OutputGate* gate = nullptr;  // knows what the run reads
 };
 
 struct QuantizeRun {

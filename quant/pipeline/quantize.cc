@@ -77,8 +77,7 @@ class Pipeline {
     }
     if (!job_.resume) return;
     if (left.job.empty()) {
-      throw usage_error(
-          fmt::format("{}: nothing to resume, there is no {}", job_.out_path, path));
+      throw usage_error(fmt::format("{}: nothing to resume, there is no {}", job_.out_path, path));
     }
     if (left.job != journal_contents_.job) {
       throw usage_error(fmt::format(

@@ -99,7 +99,8 @@ AtomicFile::~AtomicFile() {
 
 // False where a file of that name is there already.
 bool AtomicFile::create() {
-  const int fd = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  const int fd =
+      ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (fd < 0 && errno == EEXIST) return false;
   if (fd < 0) fail("cannot create", errno);
   fd_ = fd;
@@ -200,7 +201,8 @@ void AtomicFile::complete() {
 void AtomicFile::take_name() {
   struct stat there = {};
   if (!is_same_file(fd_, temporary_)) {
-    throw failed(fmt::format("{}: {} was removed or replaced while it was written", name_, temporary_));
+    throw failed(
+        fmt::format("{}: {} was removed or replaced while it was written", name_, temporary_));
   }
   if (::lstat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
     fail_name("something else has that name by now");
@@ -235,9 +237,10 @@ void AtomicFile::fail(const char* action, int error) const {
 
 void AtomicFile::fail_name(const std::string& why) {
   keep_temporary_ = true;
-  throw failed(fmt::format("{}: the finished file cannot get its name: {}; it is complete and stays "
-                           "as {}",
-                           name_, why, temporary_));
+  throw failed(
+      fmt::format("{}: the finished file cannot get its name: {}; it is complete and stays "
+                  "as {}",
+                  name_, why, temporary_));
 }
 
 void remove_leftover(const std::string& path, const FileBeginning& leftover) noexcept {

@@ -1,8 +1,9 @@
 // A file that appears under its name only when it is complete.
 //
 // Bytes go to a temporary file beside it; commit() flushes them to the disk and renames. A writer
-// that is destroyed without commit() removes the temporary file, so a broken run leaves nothing half
-// done and an older file of that name stays as it was, with its permissions kept for the new one.
+// that is destroyed without commit() removes the temporary file, so a broken run leaves nothing
+// half done and an older file of that name stays as it was, with its permissions kept for the new
+// one.
 //
 // Temporary files are created, never opened: "NAME.part", or where something is called so already
 // (what a killed process left, or a file of somebody else) "NAME.1.part" and so on. A resumable

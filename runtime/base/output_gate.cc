@@ -42,7 +42,8 @@ std::string temporary_of(const OutputTarget& target) {
 
 [[noreturn]] void refuse_stream(const std::string& path, const char* kind,
                                 const OutputRequest& request) {
-  std::string what = path + ": " + kind + ", where " + request.what + " cannot go: expected the name of a file";
+  std::string what =
+      path + ": " + kind + ", where " + request.what + " cannot go: expected the name of a file";
   if (!request.instead.empty()) what += " (" + request.instead + ")";
   throw usage_error(what);
 }
@@ -53,7 +54,8 @@ void OutputGate::reads(const std::string& path, std::string_view what) {
   if (path.empty()) return;
   Input input{std::string(what), path, {}, {}};
   struct stat info = {};
-  const bool found = path == "-" ? ::fstat(STDIN_FILENO, &info) == 0 : ::stat(path.c_str(), &info) == 0;
+  const bool found =
+      path == "-" ? ::fstat(STDIN_FILENO, &info) == 0 : ::stat(path.c_str(), &info) == 0;
   if (found && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) return;  // nothing to destroy
   if (path == "-" && !found) return;
   if (found) input.id = FileId{info.st_dev, info.st_ino};
@@ -111,14 +113,14 @@ void OutputGate::refuse_inputs(const OutputTarget& target, const OutputRequest& 
   refuse_input(target.path().empty() ? "/proc/self/fd/1" : target.path(), target.name() + ": ");
   if (target.path().empty()) return;
   if (request.resumable) {
-    refuse_input(temporary_of(target),
-                 target.name() + ": while it is written it is called " + temporary_of(target) + ": ");
+    refuse_input(temporary_of(target), target.name() + ": while it is written it is called " +
+                                           temporary_of(target) + ": ");
   }
   const auto in = file_id(folder);
   for (const Input& input : inputs_) {
     if (!input.is_folder || input.id != in) continue;
-    throw usage_error(target.name() + ": lies in the folder " + input.name + ", which this run reads (" +
-                      input.what + "): write elsewhere");
+    throw usage_error(target.name() + ": lies in the folder " + input.name +
+                      ", which this run reads (" + input.what + "): write elsewhere");
   }
 }
 

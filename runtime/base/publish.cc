@@ -67,8 +67,8 @@ class Publication {
     }
     if (!S_ISREG(there.st_mode)) fail("something else has that name by now");
     for (int number = 0; number < kMostNames; ++number) {
-      const std::string aside = number == 0 ? file.path() + ".old"
-                                            : fmt::format("{}.{}.old", file.path(), number);
+      const std::string aside =
+          number == 0 ? file.path() + ".old" : fmt::format("{}.{}.old", file.path(), number);
       if (rename_to_free(file.path(), aside)) {
         older_.push_back({file.path(), aside});
         return;

@@ -41,6 +41,9 @@ std::optional<std::string> link_at(const std::string& given, const std::string& 
   const ssize_t n = ::readlink(path.c_str(), target.data(), target.size());
   if (n >= 0) return std::string(target.data(), static_cast<std::size_t>(n));
   if (errno == EINVAL || errno == ENOENT) return std::nullopt;
+  if (errno == ENOTDIR) {
+    throw usage_error(given + ": " + path.substr(0, path.rfind('/')) + " is no folder");
+  }
   throw usage_error(given + ": cannot be used as a name: " + std::strerror(errno));
 }
 
@@ -60,8 +63,9 @@ ResolvedPath resolve_path(const std::string& path) {
     if (name.empty() || name == "." || name == "..") {
       throw usage_error(path + ": names a folder, expected the name of a file");
     }
-    const std::string folder =
-        real_folder(path, slash == current.npos ? "." : slash == 0 ? "/" : current.substr(0, slash));
+    const std::string folder = real_folder(path, slash == current.npos ? "."
+                                                 : slash == 0          ? "/"
+                                                                       : current.substr(0, slash));
     if (is_own_descriptors(folder) && is_number(name)) {
       return {folder + "/" + name, folder, std::stoi(name)};
     }

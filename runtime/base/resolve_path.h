@@ -1,4 +1,5 @@
-// Where a path leads: symbolic links followed to their end, also those whose end does not exist yet.
+// Where a path leads: symbolic links followed to their end, also those whose end does not exist
+// yet.
 #pragma once
 
 #include <sys/types.h>

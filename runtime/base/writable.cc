@@ -60,8 +60,7 @@ void check_existing(const ResolvedPath& target, const std::string& name) {
     refuse(name, std::string("cannot be used as a name: ") + std::strerror(errno));
   }
   const bool protected_from_all = (file.st_mode & 0222) == 0;
-  if (protected_from_all ||
-      ::faccessat(AT_FDCWD, target.path.c_str(), W_OK, AT_EACCESS) != 0) {
+  if (protected_from_all || ::faccessat(AT_FDCWD, target.path.c_str(), W_OK, AT_EACCESS) != 0) {
     refuse(name, "the file is there and is write-protected: remove it first, or name another");
   }
   if (::stat(target.folder.c_str(), &folder) == 0 && (folder.st_mode & S_ISVTX) != 0 &&
@@ -70,9 +69,10 @@ void check_existing(const ResolvedPath& target, const std::string& name) {
                      target.folder + ": name another");
   }
   if (is_mount_point(target.path)) {
-    refuse(name,
-           "something is mounted on this very file (as `docker -v FILE` does), so that it cannot be "
-           "replaced: mount its folder, or write beside it");
+    refuse(
+        name,
+        "something is mounted on this very file (as `docker -v FILE` does), so that it cannot be "
+        "replaced: mount its folder, or write beside it");
   }
 }
 
@@ -95,7 +95,8 @@ void check_writable(const ResolvedPath& target, const std::string& name,
   const std::string last = target.path.substr(target.path.rfind('/') + 1);
   const long most = ::pathconf(target.folder.c_str(), _PC_NAME_MAX);
   if (most > 0 && last.size() + suffix.size() > static_cast<std::size_t>(most)) {
-    refuse(name, "the name is too long for its temporary name (" + suffix + ") on this file system");
+    refuse(name,
+           "the name is too long for its temporary name (" + suffix + ") on this file system");
   }
   check_existing(target, name);
   check_folder(target, name);

@@ -65,8 +65,8 @@ class GgufWriter {
   Metadata metadata_;
   std::vector<TensorInfo> tensors_;
   std::uint64_t total_bytes_ = 0;
-  std::size_t current_ = 0;    // tensor that is being written
-  std::uint64_t written_ = 0;  // bytes of it so far
+  std::size_t current_ = 0;           // tensor that is being written
+  std::uint64_t written_ = 0;         // bytes of it so far
   std::vector<std::uint8_t> header_;  // from lay_out() to begin()
   bool laid_out_ = false;
   bool begun_ = false;

@@ -1,5 +1,5 @@
-// The gate of outputs: inputs are never written, whatever their names, and what cannot be written is
-// refused before the work.
+// The gate of outputs: inputs are never written, whatever their names, and what cannot be written
+// is refused before the work.
 #include "runtime/base/output_gate.h"
 
 #include <gmock/gmock.h>
@@ -52,11 +52,9 @@ TEST_F(Gate, AnInputIsRefusedByAllItsNames) {
   fs::create_directory(file("folder"));
   fs::create_directory_symlink("folder", file("linked-folder"));
   fs::create_hard_link(file("input"), file("folder/other"));
-  const std::vector<std::string> names = {"input",       "./input",
-                                          file("input"), "folder/../input",
-                                          "link",        "link-to-link",
-                                          "hard",        "linked-folder/other",
-                                          "folder//other"};
+  const std::vector<std::string> names = {
+      "input",        "./input", file("input"),         "folder/../input", "link",
+      "link-to-link", "hard",    "linked-folder/other", "folder//other"};
   for (const std::string& read : names) {
     const OutputGate gate = reading(read);
     for (const std::string& written : names) {
@@ -165,7 +163,8 @@ TEST_F(Gate, ReadOnlyFileSystemsAndMountPoints) {
 TEST_F(Gate, OnlyTextGoesToWhatIsNoFile) {
   ASSERT_EQ(::mkfifo(file("pipe").c_str(), 0600), 0);
   fs::create_symlink("/dev/null", file("link-to-device"));
-  for (const char* path : {"pipe", "/dev/null", "link-to-device", "-", "/dev/stdout", "/dev/fd/1"}) {
+  for (const char* path :
+       {"pipe", "/dev/null", "link-to-device", "-", "/dev/stdout", "/dev/fd/1"}) {
     const std::string message =
         refusal({}, path, {.what = "a model", .instead = "--dry-run writes nothing"});
     EXPECT_THAT(message, HasSubstr("where a model cannot go")) << path;
@@ -173,9 +172,9 @@ TEST_F(Gate, OnlyTextGoesToWhatIsNoFile) {
     OutputGate gate;
     const OutputTarget target = gate.admit(path, {.kind = OutputKind::kText});
     EXPECT_TRUE(target.is_stream());
-    EXPECT_EQ(target.is_standard_output(),
-              path[0] == '-' || std::string_view(path).ends_with("stdout") ||
-                  std::string_view(path).ends_with("/1"));
+    EXPECT_EQ(target.is_standard_output(), path[0] == '-' ||
+                                               std::string_view(path).ends_with("stdout") ||
+                                               std::string_view(path).ends_with("/1"));
   }
   EXPECT_TRUE(fs::is_fifo(file("pipe")));
 }

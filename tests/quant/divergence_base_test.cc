@@ -151,7 +151,9 @@ TEST_F(BaseFiles, TheCompactFormIsExactWhereAllTokensAreListed) {
   for (const std::size_t n_vocab : {5u, 64u, 1000u}) {
     const Case c(n_vocab);
     const std::string path = dir_.file("base");
-    c.write(*create_compact_base(test::output(path), c.text, {"model", "f00d", "1"}, {.tail_mass = 0.0}), pool_);
+    c.write(*create_compact_base(test::output(path), c.text, {"model", "f00d", "1"},
+                                 {.tail_mass = 0.0}),
+            pool_);
     const auto base = open_divergence_base(path);
     EXPECT_EQ(base->text().tokens, c.text.tokens);
     EXPECT_THAT(base->description(), HasSubstr("'model'"));
@@ -173,7 +175,9 @@ TEST_F(BaseFiles, TheCompactFormIsExactWhereAllTokensAreListed) {
 TEST_F(BaseFiles, TheTailCountsAsOneEvent) {
   const Case c(200);
   const std::string path = dir_.file("base");
-  c.write(*create_compact_base(test::output(path), c.text, {}, {.max_tokens = 20, .tail_mass = 0.0}), pool_);
+  c.write(
+      *create_compact_base(test::output(path), c.text, {}, {.max_tokens = 20, .tail_mass = 0.0}),
+      pool_);
   const auto base = open_divergence_base(path);
   for (std::size_t r = 0; r < c.n_rows(); ++r) {
     base->prepare(r / 5);
@@ -264,8 +268,8 @@ TEST_F(BaseFiles, AModelAgainstItsFiles) {
         for (const auto& record : records) add_chunk(record, 0, 1, meter);
         return meter.summary(true);
       };
-  const DivergenceResult logits =
-      from_file([&](const BaseText& t) { return create_logits_file(test::output(dir_.file("base")), t); });
+  const DivergenceResult logits = from_file(
+      [&](const BaseText& t) { return create_logits_file(test::output(dir_.file("base")), t); });
   EXPECT_NEAR(logits.kld.value, want.kld.value, 1e-5);
   EXPECT_NEAR(logits.ppl_base.value, want.ppl_base.value, 1e-3 * want.ppl_base.value);
   ChunkRecords records;
@@ -276,7 +280,8 @@ TEST_F(BaseFiles, AModelAgainstItsFiles) {
 
   for (const std::size_t max_tokens : {std::size_t{4096}, std::size_t{256}}) {
     const DivergenceResult compact = from_file([&](const BaseText& t) {
-      return create_compact_base(test::output(dir_.file("base")), t, {}, {.max_tokens = max_tokens});
+      return create_compact_base(test::output(dir_.file("base")), t, {},
+                                 {.max_tokens = max_tokens});
     });
     EXPECT_EQ(compact.ppl_base.value, want.ppl_base.value);
     EXPECT_EQ(compact.rms_delta_p.value, want.rms_delta_p.value);
@@ -319,7 +324,8 @@ TEST_F(BaseFiles, WritersWantAllRowsAndNoMore) {
   for (const bool compact : {false, true}) {
     const std::string path = dir_.file("short");
     const auto create = [&] {
-      return compact ? create_compact_base(test::output(path), c.text, {}) : create_logits_file(test::output(path), c.text);
+      return compact ? create_compact_base(test::output(path), c.text, {})
+                     : create_logits_file(test::output(path), c.text);
     };
     const auto out = create();
     out->add_rows({c.base_row(0), 9, 50}, pool_);

@@ -6,9 +6,9 @@
 
 namespace lathe {
 
-// While one lives, SIGINT (Ctrl-C), SIGTERM and SIGHUP (a terminal that is gone) set the flag. Those
-// that were ignored stay so (nohup). Another one changes nothing: the work is ending; Ctrl-C says
-// so. SIGQUIT (Ctrl-\) ends at once.
+// While one lives, SIGINT (Ctrl-C), SIGTERM and SIGHUP (a terminal that is gone) set the flag.
+// Those that were ignored stay so (nohup). Another one changes nothing: the work is ending; Ctrl-C
+// says so. SIGQUIT (Ctrl-\) ends at once.
 class InterruptGuard {
  public:
   InterruptGuard() noexcept;
@@ -22,8 +22,8 @@ class InterruptGuard {
 };
 
 // Runs work that ends with an Error soon after a signal. Then, and where its output could not be
-// written (tools/cli/standard_output.h), `keep` keeps what is done and says how to go on. Returns the
-// exit code; Errors that come of neither pass through, and lost output does after `keep`.
+// written (tools/cli/standard_output.h), `keep` keeps what is done and says how to go on. Returns
+// the exit code; Errors that come of neither pass through, and lost output does after `keep`.
 int run_interruptible(const std::function<void()>& work, const std::function<void()>& keep = {});
 
 }  // namespace lathe

@@ -58,9 +58,9 @@ struct Outputs {
     reads_model(gate, options.engine.model);
     reads_text(gate, options.text);
     reads_files(gate, options.in_files, "an importance matrix");
-    OutputTarget out = gate.admit(
-        options.out, {.what = "an importance matrix",
-                      .instead = "eval ppl gives the perplexity and writes nothing"});
+    OutputTarget out =
+        gate.admit(options.out, {.what = "an importance matrix",
+                                 .instead = "eval ppl gives the perplexity and writes nothing"});
     if (!options.in_files.empty()) return out;
     checkpoint = gate.admit(options.checkpoint(), {.what = "the checkpoint"});
     if (file_id(checkpoint->path()) && !is_imatrix_checkpoint(checkpoint->path())) {
@@ -183,10 +183,11 @@ int collect_command(const ImatrixOptions& options, const ToolContext& context) {
   bool saved = options.resume;
   return run_interruptible([&] { collect(options, outputs, open, text, run, &saved); },
                            [&] {
-                             say(saved ? fmt::format("{} holds what was collected; the same command "
-                                                     "with --resume goes on",
-                                                     options.out)
-                                       : "nothing was written");
+                             say(saved
+                                     ? fmt::format("{} holds what was collected; the same command "
+                                                   "with --resume goes on",
+                                                   options.out)
+                                     : "nothing was written");
                            });
 }
 

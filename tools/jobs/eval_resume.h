@@ -15,7 +15,7 @@ namespace lathe {
 
 struct ResumeOptions {
   bool resume = false;
-  std::string checkpoint{};  // empty: in the user's folder for state, named after the run
+  std::string checkpoint{};    // empty: in the user's folder for state, named after the run
   OutputGate* gate = nullptr;  // of the run: knows what it reads
 
   // Refuses a checkpoint that could not be written, before anything is opened.

@@ -71,7 +71,7 @@ struct QuantizeJob {
   // Loads the new file as a model, before it gets its name: Error when it is none that runs;
   // otherwise a note where that could not be found out, or nothing. Without it nothing is loaded.
   std::function<std::string(const GgufFile& written)> check_loads = {};
-  const OutputGate* gate = nullptr;     // knows what else the run reads, beyond what is named here
+  const OutputGate* gate = nullptr;  // knows what else the run reads, beyond what is named here
 };
 
 struct TensorError {

@@ -223,7 +223,7 @@ TEST_F(Quantize, RefusesToWriteOverTheSource) {
                       quantize({model, plan, nullptr, out(name)}, kernels_, pool);
                     },
                     ErrorKind::kUsage),
-                testing::HasSubstr("is read"));
+                testing::HasSubstr("this run reads that file"));
   }
   EXPECT_EQ(test::read_bytes(out("model.gguf")), test::read_bytes(kModel));
 }
@@ -306,7 +306,7 @@ TEST_F(Quantize, RowsThatFitNoBlockBecomeF16) {
 }
 
 TEST_F(Quantize, AFolderThatDoesNotExistIsNamed) {
-  EXPECT_THAT(message_of([&] { run("Q8_0", out("no/such/folder/q.gguf")); }, ErrorKind::kFailed),
+  EXPECT_THAT(message_of([&] { run("Q8_0", out("no/such/folder/q.gguf")); }, ErrorKind::kUsage),
               testing::HasSubstr("no/such/folder"));
 }
 

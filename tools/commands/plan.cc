@@ -41,7 +41,8 @@ std::optional<OutputTarget> admitted(const PlanCommand& options) {
   reads_plan_inputs(gate, options.plan);
   const OutputTarget out = gate.admit(*options.out, {.what = "a plan", .kind = OutputKind::kText});
   if (out.is_standard_output() && options.json) {
-    throw usage_error("--json and -o " + *options.out + " would both print; --json has the plan too");
+    throw usage_error("--json and -o " + *options.out +
+                      " would both print; --json has the plan too");
   }
   return out;
 }

@@ -93,14 +93,6 @@ QuantizeTask::QuantizeTask(const QuantizeOptions& options)
   };
 }
 
-std::vector<std::string> QuantizeTask::input_paths() const {
-  std::vector<std::string> paths = lathe::input_paths(model_, options_.plan);
-  if (older_) {
-    for (std::string& path : older_->file_paths()) paths.push_back(std::move(path));
-  }
-  return paths;
-}
-
 std::size_t QuantizeTask::n_given_up() const {
   return job_.resume ? 0 : resumable_tensors(job_.out_path);
 }

@@ -28,7 +28,7 @@ std::span<const T> require_array(const Metadata& metadata, std::string_view key)
 }  // namespace
 
 void write_eval_checkpoint(const UnitRecords& records, const RunIdentity& identity,
-                           const std::string& path) {
+                           const OutputTarget& target) {
   std::vector<std::uint64_t> sizes;
   std::vector<double> numbers;
   for (const std::vector<double>& record : records) {
@@ -40,7 +40,7 @@ void write_eval_checkpoint(const UnitRecords& records, const RunIdentity& identi
   put_identity(identity, metadata);
   metadata.set(kSizes, Value::array(std::span<const std::uint64_t>(sizes)));
   metadata.set(kNumbers, Value::array(std::span<const double>(numbers)));
-  GgufWriter out(path, std::move(metadata));
+  GgufWriter out(target, std::move(metadata));
   out.begin();
   out.finish();
 }

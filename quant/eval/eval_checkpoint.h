@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/output_gate.h"
 #include "runtime/identity/run_identity.h"
 
 namespace lathe {
@@ -19,7 +20,7 @@ using UnitRecords = std::vector<std::vector<double>>;  // units in order, from t
 
 // The file appears when it is complete.
 void write_eval_checkpoint(const UnitRecords& records, const RunIdentity& identity,
-                           const std::string& path);
+                           const OutputTarget& target);
 // Error (kBadInput) for files that are no checkpoint; (kUsage) naming what differs from `identity`.
 UnitRecords read_eval_checkpoint(const std::string& path, const RunIdentity& identity);
 // The same from memory; `path` names it in messages.

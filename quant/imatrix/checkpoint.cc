@@ -3,6 +3,7 @@
 #include <cmath>
 #include <span>
 
+#include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/gguf/gguf_parse.h"
 #include "runtime/gguf/gguf_writer.h"
@@ -43,7 +44,7 @@ CollectedSums read_sums(const Metadata& metadata, std::string_view name) {
 }  // namespace
 
 void write_checkpoint(const Checkpoint& checkpoint, const RunIdentity& identity,
-                      const std::string& path) {
+                      const OutputTarget& target) {
   Metadata metadata;
   metadata.set("general.type", Value::text(std::string(kType)));
   put_identity(identity, metadata);
@@ -55,9 +56,18 @@ void write_checkpoint(const Checkpoint& checkpoint, const RunIdentity& identity,
     metadata.set(key(kSum2Key, name), doubles(sums.sum2));
     metadata.set(key(kSumKey, name), doubles(sums.sum));
   }
-  GgufWriter out(path, std::move(metadata));
+  GgufWriter out(target, std::move(metadata));
   out.begin();
   out.finish();
+}
+
+bool is_imatrix_checkpoint(const std::string& path) {
+  try {
+    const MappedFile file(path);
+    return parse_gguf(file.bytes(), path).metadata.text("general.type") == kType;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 Checkpoint read_checkpoint(const std::string& path, const RunIdentity& identity) {

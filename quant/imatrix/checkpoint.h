@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "quant/eval/statistics.h"
+#include "runtime/base/output_gate.h"
 #include "runtime/identity/run_identity.h"
 
 namespace lathe {
@@ -28,8 +29,9 @@ struct Checkpoint {
 
 // The file appears when it is complete.
 void write_checkpoint(const Checkpoint& checkpoint, const RunIdentity& identity,
-                      const std::string& path);
+                      const OutputTarget& target);
 // Error (kBadInput) for files that are no checkpoint; (kUsage) naming what differs from `identity`.
 Checkpoint read_checkpoint(const std::string& path, const RunIdentity& identity);
+bool is_imatrix_checkpoint(const std::string& path);
 
 }  // namespace lathe

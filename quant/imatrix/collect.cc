@@ -198,8 +198,12 @@ class Collection {
     const auto ppl = options_.perplexity ? std::optional(perplexity_of(marked_nll_)) : std::nullopt;
     const double before = static_cast<double>(n_before_),
                  all = static_cast<double>(text_.n_chunks());
-    if (!progress || progress(n_done_, ppl, (before + fraction * (all - before)) / all, step)) {
-      return true;
+    if (!progress) return true;
+    try {
+      if (progress(n_done_, ppl, (before + fraction * (all - before)) / all, step)) return true;
+    } catch (...) {  // what it shows could not be shown
+      save_before_end();
+      throw;
     }
     save_before_end();
     return false;

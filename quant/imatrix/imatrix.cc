@@ -183,8 +183,8 @@ Metadata metadata_of(const Imatrix& imatrix) {
 
 }  // namespace
 
-void write_imatrix(const Imatrix& imatrix, const std::string& path) {
-  GgufWriter out(path, metadata_of(imatrix));
+void write_imatrix(const Imatrix& imatrix, const OutputTarget& target) {
+  GgufWriter out(target, metadata_of(imatrix));
   for (const auto& [name, entry] : imatrix.entries) {
     const std::uint64_t sum_dims[] = {entry.n_cols, entry.n_mat()};
     const std::uint64_t count_dims[] = {1, entry.n_mat()};

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "quant/imatrix/imatrix_origin.h"
+#include "runtime/base/output_gate.h"
 
 namespace lathe {
 
@@ -49,6 +50,6 @@ Imatrix read_imatrix(const std::string& path);
 Imatrix parse_imatrix(std::span<const std::uint8_t> bytes, const std::string& where);
 
 // Writes the GGUF form; the file appears when it is complete.
-void write_imatrix(const Imatrix& imatrix, const std::string& path);
+void write_imatrix(const Imatrix& imatrix, const OutputTarget& target);
 
 }  // namespace lathe

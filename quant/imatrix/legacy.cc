@@ -113,8 +113,8 @@ void put(AtomicFile& out, const ImatrixEntry& entry, std::uint32_t chunk_size) {
 
 }  // namespace
 
-void write_legacy_imatrix(const Imatrix& imatrix, const std::string& path) {
-  AtomicFile out(path);
+void write_legacy_imatrix(const Imatrix& imatrix, const OutputTarget& target) {
+  AtomicFile out(target);
   put(out, imatrix.entries.size());
   for (const auto& [name, entry] : imatrix.entries) {
     put(out, name);

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "quant/imatrix/imatrix.h"
+#include "runtime/base/output_gate.h"
 
 namespace lathe {
 
@@ -20,6 +21,6 @@ Imatrix parse_legacy_imatrix(std::span<const std::uint8_t> bytes, const std::str
 // Writes that form; calls are chunks (the largest count of tokens over the chunk size, rounded up).
 // Entries in order of name. What the form cannot hold is lost: means, counts of experts, hashes,
 // all data sets but the first. The file appears when it is complete.
-void write_legacy_imatrix(const Imatrix& imatrix, const std::string& path);
+void write_legacy_imatrix(const Imatrix& imatrix, const OutputTarget& target);
 
 }  // namespace lathe

@@ -1,14 +1,19 @@
 #include "quant/pipeline/output_set.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "quant/pipeline/provenance.h"
 #include "runtime/base/error.h"
+#include "runtime/base/publish.h"
 #include "runtime/gguf/split_name.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxShards = 65535;  // split.count is 16 bits
 
@@ -86,18 +91,43 @@ std::vector<std::string> output_paths(const std::string& out_path, std::size_t n
   return paths;
 }
 
-OutputSet::OutputSet(const QuantizeJob& job, const Shards& shards, AtomicFile::Start start) {
-  const std::vector<std::string> paths = output_paths(job.out_path, shards.size());
+OutputRequest model_output_request() {
+  return {.what = "a model",
+          .resumable = true,
+          .instead = "--dry-run shows the plan and writes nothing"};
+}
+
+AdmittedOutputs admit_outputs(const QuantizeJob& job, std::size_t n_shards) {
+  OutputGate gate = job.gate != nullptr ? *job.gate : OutputGate{};
+  for (const std::string& in : job.source.file_paths()) gate.reads(in, "the model");
+  if (job.imatrix != nullptr) gate.reads(job.imatrix->origin, "the importance matrix");
+  if (job.reuse != nullptr) {
+    for (const std::string& in : job.reuse->file_paths()) gate.reads(in, "the older output");
+  }
+  std::vector<OutputTarget> files;
+  for (const std::string& path : output_paths(job.out_path, n_shards)) {
+    files.push_back(gate.admit(path, model_output_request()));
+    const fs::path folder = fs::path(files.front().path()).parent_path();
+    if (n_shards > 1 && fs::path(files.back().path()) != folder / fs::path(path).filename()) {
+      throw usage_error(path + ": is a link to elsewhere; the files of a split model lie together");
+    }
+  }
+  OutputTarget journal = gate.admit(journal_path(job.out_path), {.what = "the journal of the run"});
+  return {std::move(files), std::move(journal)};
+}
+
+OutputSet::OutputSet(const QuantizeJob& job, const Shards& shards,
+                     const std::vector<OutputTarget>& targets, const JournalContents& left) {
   std::size_t n_tensors = 0;
   for (std::size_t s = 0; s < shards.size(); ++s) {
-    writers_.push_back(
-        std::make_unique<GgufWriter>(paths[s], shard_metadata(job, s, shards.size()), start));
+    const std::string temporary = targets[s].path() + std::string(kTemporarySuffix);
+    writers_.push_back(std::make_unique<GgufWriter>(
+        targets[s], shard_metadata(job, s, shards.size()), left.beginning_of(temporary)));
     for (const std::size_t i : shards[s]) {
       const PlannedTensor& t = job.plan.tensors[i];
       writers_.back()->add_tensor(t.name, t.format, {t.source.dims.data(), t.source.n_dims});
     }
-    writers_.back()->begin();
-    writers_.back()->file().flush();
+    parts_.push_back({temporary.substr(temporary.rfind('/') + 1), writers_.back()->lay_out()});
     first_tensor_.push_back(n_tensors);
     n_tensors += shards[s].size();
   }
@@ -108,6 +138,23 @@ std::uint64_t OutputSet::total_bytes() const noexcept {
   std::uint64_t sum = 0;
   for (const auto& writer : writers_) sum += writer->total_bytes();
   return sum;
+}
+
+std::uint64_t OutputSet::leftover_bytes() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& writer : writers_) sum += writer->file().leftover_bytes();
+  return sum;
+}
+
+void OutputSet::clear() {
+  for (const auto& writer : writers_) writer->file().truncate_to(0);
+}
+
+void OutputSet::begin() {
+  for (const auto& writer : writers_) {
+    writer->begin();
+    writer->file().flush();
+  }
 }
 
 OutputSet::Place OutputSet::place_of(std::size_t tensor) const {
@@ -140,7 +187,12 @@ void OutputSet::keep_temporary(bool keep) noexcept {
 }
 
 void OutputSet::finish() {
-  for (const auto& writer : writers_) writer->finish();
+  std::vector<AtomicFile*> files;
+  for (const auto& writer : writers_) {
+    writer->check_complete();
+    files.push_back(&writer->file());
+  }
+  publish(files);
 }
 
 }  // namespace lathe

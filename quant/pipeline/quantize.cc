@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "quant/pipeline/find_non_finite.h"
@@ -24,28 +23,10 @@
 namespace lathe {
 namespace {
 
-namespace fs = std::filesystem;
-
 // Decoded and encoded between two writes, by each thread: half a second of the slowest format, so
 // that a stop is heard.
 constexpr std::uint64_t kChunkElements = 512U << 10;
 constexpr std::uint64_t kCopyBytes = 16U << 20;
-
-void refuse_same_file(const std::string& out_path, const std::string& in_path, const char* what) {
-  std::error_code ignored;
-  if (fs::equivalent(in_path, out_path, ignored)) {
-    throw usage_error(fmt::format("{}: the output is the {} that is read", out_path, what));
-  }
-}
-
-void check_paths(const QuantizeJob& job, const std::vector<std::string>& out_paths) {
-  for (const std::string& out : out_paths) {
-    for (const std::string& in : job.source.file_paths()) refuse_same_file(out, in, "model");
-    if (job.imatrix != nullptr) refuse_same_file(out, job.imatrix->origin, "importance matrix");
-    if (job.reuse == nullptr) continue;
-    for (const std::string& in : job.reuse->file_paths()) refuse_same_file(out, in, "older output");
-  }
-}
 
 // One run of the pipeline: buffers and counters.
 class Pipeline {
@@ -62,18 +43,68 @@ class Pipeline {
     journal_contents_.job = job_fingerprint(job);
   }
 
-  QuantizeResult run(const Shards& shards) {
-    result_.paths = output_paths(job_.out_path, shards.size());
-    const JournalContents left = job_.resume ? journal_to_resume() : JournalContents{};
+  QuantizeResult run(const Shards& shards, const AdmittedOutputs& outputs) {
+    for (const OutputTarget& file : outputs.files) result_.paths.push_back(file.name());
+    const JournalContents left = read_journal(job_.out_path);
+    check_journal(left);
+    OutputSet out(job_, shards, outputs.files, left);
+    const std::uint64_t there = std::min(out.total_bytes(), out.leftover_bytes());
+    check_disk_space(outputs.files.front().path(), out.total_bytes() - there);
     if (!job_.resume) check_source();
-    OutputSet out(job_, shards,
-                  job_.resume ? AtomicFile::Start::kContinue : AtomicFile::Start::kEmpty);
-    if (job_.resume) resume(out, left);
-    check_disk_space(job_.out_path, out.total_bytes() - resumed_bytes_);
-    JournalWriter journal(job_.out_path, journal_contents_);
+    journal_contents_.parts = out.parts();
+    if (job_.resume) {
+      out.begin();
+      resume(out, left);
+    } else {
+      give_up(left, out);
+    }
+    JournalWriter journal(outputs.journal, journal_contents_);
+    if (!job_.resume) out.begin();
+    run_tensors(out, journal);
+    for (std::string& why : reusable_.obstacles()) result_.warnings.push_back(std::move(why));
+    finish(out, journal);
+    return std::move(result_);
+  }
+
+ private:
+  void check_journal(const JournalContents& left) const {
+    const std::string path = journal_path(job_.out_path);
+    if (left.foreign) {
+      throw usage_error(fmt::format(
+          "{}: {} is there and is no journal of lathe: it is not touched; move it away, or name "
+          "another output",
+          job_.out_path, path));
+    }
+    if (!job_.resume) return;
+    if (left.job.empty()) {
+      throw usage_error(fmt::format("{}: nothing to resume, there is no {}", job_.out_path, path));
+    }
+    if (left.job != journal_contents_.job) {
+      throw usage_error(fmt::format(
+          "{}: the interrupted run was another one (model, plan, importance matrix or version "
+          "differ); without --resume it starts afresh",
+          job_.out_path));
+    }
+  }
+
+  // What an earlier run left is not gone on with. Emptied before the journal says something else of
+  // it, so that at any moment the journal tells whose it is.
+  void give_up(const JournalContents& left, OutputSet& out) const {
+    out.clear();
+    out.keep_temporary(false);
+    const std::string folder = journal_path(job_.out_path);
+    for (const JournalPart& part : left.parts) {
+      const bool used = std::any_of(out.parts().begin(), out.parts().end(),
+                                    [&](const JournalPart& p) { return p.file == part.file; });
+      if (used) continue;
+      remove_leftover(folder.substr(0, folder.rfind('/') + 1) + part.file, part.beginning);
+    }
+  }
+
+  void run_tensors(OutputSet& out, JournalWriter& journal) {
     try {
       for (std::size_t i = result_.n_resumed; i < order_.size(); ++i) run_tensor(i, out, journal);
-      verify();
+      verify(out);
     } catch (...) {
       // What was stopped can go on; what failed would fail again.
       const bool resumable = stopped_ || (job_.resume && !verifying_);
@@ -82,26 +113,18 @@ class Pipeline {
       journal.keep(keep);
       throw;
     }
-    for (std::string& why : reusable_.obstacles()) result_.warnings.push_back(std::move(why));
-    out.finish();
-    result_.file_bytes = out.total_bytes();
-    return std::move(result_);
   }
 
- private:
-  JournalContents journal_to_resume() const {
-    JournalContents left = read_journal(job_.out_path);
-    if (left.job.empty()) {
-      throw usage_error(fmt::format("{}: nothing to resume, there is no {}", job_.out_path,
-                                    journal_path(job_.out_path)));
+  // Hours of work are not thrown away for a name.
+  void finish(OutputSet& out, JournalWriter& journal) {
+    try {
+      out.finish();
+    } catch (...) {
+      out.keep_temporary(true);
+      journal.keep(true);
+      throw;
     }
-    if (left.job != journal_contents_.job) {
-      throw usage_error(fmt::format(
-          "{}: the interrupted run was another one (model, plan, importance matrix or version "
-          "differ); without --resume it starts afresh",
-          job_.out_path));
-    }
-    return left;
+    result_.file_bytes = out.total_bytes();
   }
 
   // Before anything is written.
@@ -129,7 +152,6 @@ class Pipeline {
       const PlannedTensor& t = job_.plan.tensors[order_[n]];
       journal_contents_.tensors.push_back(left.tensors[n]);
       progress_.elements_done += t.source.n_elements();
-      resumed_bytes_ += t.n_bytes;
       ++n;
     }
     out.skip_tensors(n);
@@ -174,9 +196,9 @@ class Pipeline {
   }
 
   // Before the files get their names: where they are not right, older ones stay as they are.
-  void verify() {
+  void verify(const OutputSet& out) {
     verifying_ = true;
-    WrittenModel written{result_.paths.front(), {}};
+    WrittenModel written{out.path(), {}};
     for (const FinishedTensor& t : journal_contents_.tensors) written.sha256[t.name] = t.sha256;
     Verification verified = verify_quantized(job_, written, kernels_, pool_,
                                              [this](const QuantizeProgress& p) { report(p); });
@@ -236,7 +258,6 @@ class Pipeline {
   QuantizeProgress progress_;
   QuantizeResult result_;
   JournalContents journal_contents_;
-  std::uint64_t resumed_bytes_ = 0;
   bool verifying_ = false;
   bool stopped_ = false;
 };
@@ -258,7 +279,11 @@ HashProgress hash_progress(const QuantizeJob& job) {
 }  // namespace
 
 std::size_t resumable_tensors(const std::string& out_path) {
-  return read_journal(out_path).tensors.size();
+  try {
+    return read_journal(out_path).tensors.size();
+  } catch (const Error&) {  // no such folder, say
+    return 0;
+  }
 }
 
 QuantizeResult quantize(const QuantizeJob& job, const KernelTable& kernels, ThreadPool& pool) {
@@ -268,15 +293,15 @@ QuantizeResult quantize(const QuantizeJob& job, const KernelTable& kernels, Thre
                           ? problems.front()
                           : fmt::format("{} (and {} more)", problems.front(), problems.size() - 1));
   }
+  const Shards shards = split_tensors(job);
+  const AdmittedOutputs outputs = admit_outputs(job, shards.size());
   if (job.identity == nullptr) {
     const ModelIdentity identity = source_identity(job.source, pool, hash_progress(job));
     QuantizeJob known = job;
     known.identity = &identity;
     return quantize(known, kernels, pool);
   }
-  const Shards shards = split_tensors(job);
-  check_paths(job, output_paths(job.out_path, shards.size()));
-  return Pipeline(job, shards, kernels, pool).run(shards);
+  return Pipeline(job, shards, kernels, pool).run(shards, outputs);
 }
 
 }  // namespace lathe

@@ -25,6 +25,7 @@
 namespace lathe {
 
 class GgufFile;
+class OutputGate;
 class TensorSource;
 struct ModelIdentity;
 
@@ -45,6 +46,8 @@ struct SplitRequest {
   bool like_source = false;     // the files of the source, each with its own tensors
   std::uint64_t max_bytes = 0;  // tensor data of a file; a larger tensor has a file of its own
   std::size_t max_tensors = 0;  // of a file
+
+  bool any() const noexcept { return like_source || max_bytes > 0 || max_tensors > 0; }
 };
 
 struct QuantizeJob {
@@ -68,6 +71,7 @@ struct QuantizeJob {
   // Loads the new file as a model, before it gets its name: Error when it is none that runs;
   // otherwise a note where that could not be found out, or nothing. Without it nothing is loaded.
   std::function<std::string(const GgufFile& written)> check_loads = {};
+  const OutputGate* gate = nullptr;  // knows what else the run reads, beyond what is named here
 };
 
 struct TensorError {
@@ -91,11 +95,12 @@ struct QuantizeResult {
 // lathe cannot write, quantized sources, importance that is missing or does not fit.
 std::vector<std::string> plan_problems(const QuantizeJob& job);
 
-// Error (kUsage) for plan_problems(), for an output that is the source, the imatrix, or `reuse`,
-// and for a resume without anything to go on with or after another job; (kFailed) when the disk has
-// no room, the work was stopped, or the result does not verify; (kBadInput), naming tensor and
-// row, for NaN and infinity anywhere in what the plan takes from the source, before anything is
-// written, and for a value that the format cannot hold.
+// Error (kUsage) for plan_problems(), for an output that the run reads or that cannot be written
+// (runtime/base/output_gate.h), also by its temporary name, and for a resume without anything to go
+// on with or after another job; (kFailed) when the disk has no room, the work was stopped, or the
+// result does not verify; (kBadInput), naming tensor and row, for NaN and infinity anywhere in what
+// the plan takes from the source, before anything is written, and for a value that the format
+// cannot hold.
 QuantizeResult quantize(const QuantizeJob& job, const KernelTable& kernels, ThreadPool& pool);
 
 // The tensors that a stopped run left for `resume`; 0 when there is nothing.

@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "quant/plan/plan.h"
+#include "runtime/base/output_gate.h"
 
 namespace lathe {
 
@@ -42,6 +43,6 @@ Plan plan_for_model(const PlanFile& file, const ModelHeader& model);
 
 // One line for each tensor. Error (kFailed) for tensor names that are no UTF-8.
 std::string plan_json(const Plan& plan, const ModelHeader& model);
-void write_plan(const Plan& plan, const ModelHeader& model, const std::string& path);
+void write_plan(const Plan& plan, const ModelHeader& model, const OutputTarget& target);
 
 }  // namespace lathe

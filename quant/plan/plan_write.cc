@@ -69,11 +69,8 @@ std::string plan_json(const Plan& plan, const ModelHeader& model) {
   return out + "\n ]}\n";
 }
 
-void write_plan(const Plan& plan, const ModelHeader& model, const std::string& path) {
-  const std::string text = plan_json(plan, model);
-  AtomicFile file(path);
-  file.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-  file.commit();
+void write_plan(const Plan& plan, const ModelHeader& model, const OutputTarget& target) {
+  write_text(target, plan_json(plan, model));
 }
 
 }  // namespace lathe

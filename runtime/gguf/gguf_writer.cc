@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 
@@ -87,14 +88,14 @@ std::vector<std::uint8_t> gguf_header_bytes(const Metadata& metadata,
   return out.take();
 }
 
-GgufWriter::GgufWriter(std::string path, Metadata metadata, AtomicFile::Start start)
-    : file_(std::move(path), start), metadata_(std::move(metadata)) {}
+GgufWriter::GgufWriter(const OutputTarget& target, Metadata metadata, const FileBeginning& leftover)
+    : file_(target, leftover), metadata_(std::move(metadata)) {}
 
 void GgufWriter::add_tensor(std::string name, Format format, std::span<const std::uint64_t> dims) {
   const auto refuse = [&](std::string_view why) {
-    throw failed(fmt::format("{}: cannot write tensor {}: {}", file_.path(), quoted(name), why));
+    throw failed(fmt::format("{}: cannot write tensor {}: {}", file_.name(), quoted(name), why));
   };
-  if (begun_) refuse("the header is already written");
+  if (laid_out_) refuse("the header is already written");
   if (name.empty() || name.size() > kGgufMaxTensorName) {
     refuse(fmt::format("its name must have 1 to {} bytes", kGgufMaxTensorName));
   }
@@ -120,19 +121,26 @@ void GgufWriter::add_tensor(std::string name, Format format, std::span<const std
   tensors_.push_back(std::move(info));
 }
 
-void GgufWriter::begin() {
-  const std::vector<std::uint8_t> header = gguf_header_bytes(metadata_, tensors_);
-  total_bytes_ = header.size();
+FileBeginning GgufWriter::lay_out() {
+  header_ = gguf_header_bytes(metadata_, tensors_);
+  total_bytes_ = header_.size();
   for (TensorInfo& info : tensors_) {
     info.offset = total_bytes_;
     total_bytes_ += round_up(info.n_bytes);
   }
+  laid_out_ = true;
+  return {header_.size(), sha256_hex(header_)};
+}
+
+void GgufWriter::begin() {
+  if (!laid_out_) lay_out();
   begun_ = true;
-  file_.write(header);
+  file_.write(header_);
+  header_ = {};
 }
 
 void GgufWriter::skip_tensors(std::size_t n) {
-  if (n > tensors_.size()) throw failed(file_.path() + ": more tensors are there than planned");
+  if (n > tensors_.size()) throw failed(file_.name() + ": more tensors are there than planned");
   file_.truncate_to(n < tensors_.size() ? tensors_[n].offset : total_bytes_);
   current_ = n;
 }
@@ -140,11 +148,11 @@ void GgufWriter::skip_tensors(std::size_t n) {
 void GgufWriter::write(std::span<const std::uint8_t> bytes) {
   if (bytes.empty()) return;
   if (!begun_ || current_ == tensors_.size()) {
-    throw failed(file_.path() + ": data was given outside of any tensor");
+    throw failed(file_.name() + ": data was given outside of any tensor");
   }
   const TensorInfo& info = tensors_[current_];
   if (bytes.size() > info.n_bytes - written_) {
-    throw failed(fmt::format("{}: tensor {} takes {} more bytes, {} were given", file_.path(),
+    throw failed(fmt::format("{}: tensor {} takes {} more bytes, {} were given", file_.name(),
                              quoted(info.name), info.n_bytes - written_, bytes.size()));
   }
   file_.write(bytes);
@@ -155,13 +163,16 @@ void GgufWriter::write(std::span<const std::uint8_t> bytes) {
   written_ = 0;
 }
 
+void GgufWriter::check_complete() const {
+  if (current_ == tensors_.size()) return;
+  throw failed(fmt::format("{}: the data of tensor {} is not complete ({} of {} bytes)",
+                           file_.name(), quoted(tensors_[current_].name), written_,
+                           tensors_[current_].n_bytes));
+}
+
 void GgufWriter::finish() {
   if (!begun_) begin();
-  if (current_ != tensors_.size()) {
-    throw failed(fmt::format("{}: the data of tensor {} is not complete ({} of {} bytes)",
-                             file_.path(), quoted(tensors_[current_].name), written_,
-                             tensors_[current_].n_bytes));
-  }
+  check_complete();
   file_.commit();
 }
 

@@ -110,9 +110,9 @@ void HashCache::store(const MappedFile& file, const PlacedHashes& hashes) const 
   text += digest_of(text) + "\n";
   try {
     fs::create_directories(folder_);
-    AtomicFile out(path_for(file));
-    out.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-    out.commit();
+    OutputGate gate;
+    gate.reads(file.path(), "the model");
+    write_text(gate.admit(path_for(file), {.what = "the cache of hashes"}), text);
   } catch (const Error&) {  // a full disk, another lathe that writes the same: no harm done
   } catch (const fs::filesystem_error&) {
   }

@@ -11,6 +11,7 @@
 
 #include "quant/eval/eval_checkpoint.h"
 #include "runtime/base/error.h"
+#include "tests/support/output.h"
 
 namespace {
 
@@ -23,7 +24,7 @@ void check(const lathe::UnitRecords& records) {
     for (const double v : record) require(std::isfinite(v));
   }
   static const std::string path = "/tmp/lathe-fuzz-checkpoint-" + std::to_string(::getpid());
-  lathe::write_eval_checkpoint(records, {}, path);
+  lathe::write_eval_checkpoint(records, {}, lathe::test::output(path));
   require(lathe::read_eval_checkpoint(path, {}) == records);
   std::remove(path.c_str());
 }

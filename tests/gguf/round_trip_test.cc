@@ -7,6 +7,7 @@
 #include "runtime/gguf/gguf_file.h"
 #include "runtime/gguf/gguf_writer.h"
 #include "tests/support/file_bytes.h"
+#include "tests/support/output.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
@@ -14,7 +15,7 @@ namespace lathe {
 namespace {
 
 void copy_model(const GgufFile& in, const std::string& path, std::size_t chunk) {
-  GgufWriter out(path, in.metadata());
+  GgufWriter out(test::output(path), in.metadata());
   for (const TensorInfo& t : in.tensors()) {
     out.add_tensor(t.name, t.format, std::span(t.dims).first(t.n_dims));
   }

@@ -25,6 +25,7 @@
 #include "tests/support/error_of.h"
 #include "tests/support/evaluator.h"
 #include "tests/support/golden.h"
+#include "tests/support/output.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
@@ -93,7 +94,7 @@ TEST_F(BaseFiles, LogitsAreStoredAsTheSheetSays) {
   for (const std::size_t n_vocab : {33u, 64u}) {
     const Case c(n_vocab);
     const std::string path = dir_.file("base");
-    c.write(*create_logits_file(path, c.text), pool_);
+    c.write(*create_logits_file(test::output(path), c.text), pool_);
     const std::vector<char> bytes = test::read_bytes(path);
     ASSERT_EQ(bytes.size(), logits_file_bytes(c.text));
     const std::size_t row_size = 2 * (2 * ((n_vocab + 1) / 2) + 4);
@@ -150,7 +151,9 @@ TEST_F(BaseFiles, TheCompactFormIsExactWhereAllTokensAreListed) {
   for (const std::size_t n_vocab : {5u, 64u, 1000u}) {
     const Case c(n_vocab);
     const std::string path = dir_.file("base");
-    c.write(*create_compact_base(path, c.text, {"model", "f00d", "1"}, {.tail_mass = 0.0}), pool_);
+    c.write(*create_compact_base(test::output(path), c.text, {"model", "f00d", "1"},
+                                 {.tail_mass = 0.0}),
+            pool_);
     const auto base = open_divergence_base(path);
     EXPECT_EQ(base->text().tokens, c.text.tokens);
     EXPECT_THAT(base->description(), HasSubstr("'model'"));
@@ -172,7 +175,9 @@ TEST_F(BaseFiles, TheCompactFormIsExactWhereAllTokensAreListed) {
 TEST_F(BaseFiles, TheTailCountsAsOneEvent) {
   const Case c(200);
   const std::string path = dir_.file("base");
-  c.write(*create_compact_base(path, c.text, {}, {.max_tokens = 20, .tail_mass = 0.0}), pool_);
+  c.write(
+      *create_compact_base(test::output(path), c.text, {}, {.max_tokens = 20, .tail_mass = 0.0}),
+      pool_);
   const auto base = open_divergence_base(path);
   for (std::size_t r = 0; r < c.n_rows(); ++r) {
     base->prepare(r / 5);
@@ -217,7 +222,7 @@ TEST_F(BaseFiles, TheCompactFormIsSmallAtALargeVocabulary) {
     }
   }
   const std::string path = dir_.file("base");
-  c.write(*create_compact_base(path, c.text, {}), pool_);
+  c.write(*create_compact_base(test::output(path), c.text, {}), pool_);
   const double ratio = static_cast<double>(logits_file_bytes(c.text)) /
                        static_cast<double>(test::read_bytes(path).size());
   EXPECT_GT(ratio, 20.0);
@@ -263,8 +268,8 @@ TEST_F(BaseFiles, AModelAgainstItsFiles) {
         for (const auto& record : records) add_chunk(record, 0, 1, meter);
         return meter.summary(true);
       };
-  const DivergenceResult logits =
-      from_file([&](const BaseText& t) { return create_logits_file(dir_.file("base"), t); });
+  const DivergenceResult logits = from_file(
+      [&](const BaseText& t) { return create_logits_file(test::output(dir_.file("base")), t); });
   EXPECT_NEAR(logits.kld.value, want.kld.value, 1e-5);
   EXPECT_NEAR(logits.ppl_base.value, want.ppl_base.value, 1e-3 * want.ppl_base.value);
   ChunkRecords records;
@@ -275,7 +280,8 @@ TEST_F(BaseFiles, AModelAgainstItsFiles) {
 
   for (const std::size_t max_tokens : {std::size_t{4096}, std::size_t{256}}) {
     const DivergenceResult compact = from_file([&](const BaseText& t) {
-      return create_compact_base(dir_.file("base"), t, {}, {.max_tokens = max_tokens});
+      return create_compact_base(test::output(dir_.file("base")), t, {},
+                                 {.max_tokens = max_tokens});
     });
     EXPECT_EQ(compact.ppl_base.value, want.ppl_base.value);
     EXPECT_EQ(compact.rms_delta_p.value, want.rms_delta_p.value);
@@ -287,7 +293,7 @@ TEST_F(BaseFiles, AModelAgainstItsFiles) {
 
 TEST_F(BaseFiles, AnotherTextIsRefused) {
   const Case c(50);
-  c.write(*create_logits_file(dir_.file("base"), c.text), pool_);
+  c.write(*create_logits_file(test::output(dir_.file("base")), c.text), pool_);
   const auto base = open_divergence_base(dir_.file("base"));
   const auto message = [&](std::vector<Token> tokens, std::size_t n_ctx, std::size_t n_vocab) {
     return message_of(
@@ -318,7 +324,8 @@ TEST_F(BaseFiles, WritersWantAllRowsAndNoMore) {
   for (const bool compact : {false, true}) {
     const std::string path = dir_.file("short");
     const auto create = [&] {
-      return compact ? create_compact_base(path, c.text, {}) : create_logits_file(path, c.text);
+      return compact ? create_compact_base(test::output(path), c.text, {})
+                     : create_logits_file(test::output(path), c.text);
     };
     const auto out = create();
     out->add_rows({c.base_row(0), 9, 50}, pool_);
@@ -344,8 +351,8 @@ TEST_F(BaseFiles, DamagedFilesAreRefused) {
   const Case c(20);
   for (const bool compact : {false, true}) {
     const std::string path = dir_.file("whole"), damaged = dir_.file("damaged");
-    c.write(compact ? *create_compact_base(path, c.text, {"m", "f", "v"})
-                    : *create_logits_file(path, c.text),
+    c.write(compact ? *create_compact_base(test::output(path), c.text, {"m", "f", "v"})
+                    : *create_logits_file(test::output(path), c.text),
             pool_);
     const std::vector<char> whole = test::read_bytes(path);
     const auto read_all = [&](std::vector<char> bytes) {
@@ -372,7 +379,7 @@ TEST_F(BaseFiles, DamagedFilesAreRefused) {
     }
   }
   // A row of logits whose scale is NaN is the file's fault, not the model's.
-  c.write(*create_logits_file(dir_.file("nan"), c.text), pool_);
+  c.write(*create_logits_file(test::output(dir_.file("nan")), c.text), pool_);
   std::vector<char> bytes = test::read_bytes(dir_.file("nan"));
   const float nan = NAN;
   std::memcpy(bytes.data() + 20 + c.text.tokens.size() * sizeof(Token), &nan, sizeof nan);

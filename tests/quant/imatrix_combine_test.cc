@@ -14,6 +14,7 @@
 #include "tests/support/engine_run.h"
 #include "tests/support/evaluator.h"
 #include "tests/support/golden.h"
+#include "tests/support/output.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
 
@@ -95,7 +96,7 @@ TEST(ImatrixLegacy, RoundTripKeepsMeansCallsAndNames) {
   m.entries["x"] = {1, {8.0f, 5.0f}, {100.0f, 0.0f}};
   m.entries["y"] = {1, {0.0f}, {0.0f}};
   const TempDir dir;
-  write_legacy_imatrix(m, dir.file("m.gguf"));
+  write_legacy_imatrix(m, test::output(dir.file("m.gguf")));
   const Imatrix back = read_imatrix(dir.file("m.gguf"));
   EXPECT_EQ(back.chunk_size, 0u);
   EXPECT_EQ(back.chunk_count, 2u);
@@ -108,7 +109,7 @@ TEST(ImatrixLegacy, RoundTripKeepsMeansCallsAndNames) {
 
 std::vector<char> written(const Imatrix& m) {
   const TempDir dir;
-  write_imatrix(m, dir.file("m"));
+  write_imatrix(m, test::output(dir.file("m")));
   return test::read_bytes(dir.file("m"));
 }
 
@@ -139,7 +140,7 @@ TEST_F(Resume, AnInterruptedRunEndsInTheSameBytes) {
   options.save_every = 2;
   options.save = [&](const Checkpoint& checkpoint, const Imatrix& so_far) {
     EXPECT_EQ(so_far.chunk_count, checkpoint.n_chunks);
-    write_checkpoint(checkpoint, identity, path);
+    write_checkpoint(checkpoint, identity, test::output(path));
     ++n_saved;
   };
   EXPECT_THROW(collect(options, [](std::size_t n, const auto&, double, auto) { return n < 5; }),
@@ -190,7 +191,7 @@ TEST_F(Resume, ARunThatIsStoppedWithinAChunkEndsInTheSameBytes) {
 
 TEST_F(Resume, AnotherRunIsRefused) {
   const std::string path = dir_.file("checkpoint");
-  write_checkpoint({}, {{"model", "a"}, {"text", "b"}}, path);
+  write_checkpoint({}, {{"model", "a"}, {"text", "b"}}, test::output(path));
   EXPECT_NO_THROW(read_checkpoint(path, {{"model", "a"}, {"text", "b"}}));
   try {
     read_checkpoint(path, {{"model", "a"}, {"text", "c"}});
@@ -199,7 +200,7 @@ TEST_F(Resume, AnotherRunIsRefused) {
     EXPECT_EQ(error.kind(), ErrorKind::kUsage);
     EXPECT_THAT(error.what(), HasSubstr("its text was 'b', now it is 'c'"));
   }
-  write_imatrix(part("a", {1, {1.0f}, {1.0f}}), path);
+  write_imatrix(part("a", {1, {1.0f}, {1.0f}}), test::output(path));
   EXPECT_THROW(read_checkpoint(path, {}), Error);
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_writer.h"
 #include "tests/support/golden.h"
+#include "tests/support/output.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
@@ -37,7 +38,7 @@ Imatrix small_imatrix() {
 TEST(Imatrix, RoundTripKeepsEverything) {
   const TempDir dir;
   const std::string path = dir.file("imatrix.gguf");
-  write_imatrix(small_imatrix(), path);
+  write_imatrix(small_imatrix(), test::output(path));
   const Imatrix m = read_imatrix(path);
   EXPECT_EQ(m.origin, path);
   EXPECT_THAT(m.datasets, testing::ElementsAre("some text.txt"));
@@ -169,7 +170,7 @@ struct GgufSpec {
   }
   Bytes bytes() const {
     const TempDir dir;
-    GgufWriter out(dir.file("x"), metadata);
+    GgufWriter out(test::output(dir.file("x")), metadata);
     for (const Tensor& t : tensors) out.add_tensor(t.name, t.format, t.dims);
     out.begin();
     for (const Tensor& t : tensors) {
@@ -259,7 +260,7 @@ TEST(Imatrix, ReadsThePeersFile) {
   EXPECT_EQ(e->counts[0], 60.0f * 512.0f);
   // Written again, it is the same file.
   const TempDir dir;
-  write_imatrix(m, dir.file("again.gguf"));
+  write_imatrix(m, test::output(dir.file("again.gguf")));
   EXPECT_EQ(file_bytes(dir.file("again.gguf")), file_bytes(path));
 }
 

@@ -20,6 +20,7 @@
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/error_of.h"
 #include "tests/support/golden.h"
+#include "tests/support/output.h"
 #include "tests/support/permuted_source.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
@@ -457,7 +458,7 @@ TEST(Journal, ALineThatWasCutOffDoesNotCount) {
   const TempDir dir;
   const std::string path = dir.file("q");
   {
-    JournalWriter journal(path, {"job", {{"a", "1"}, {"b", "2"}}});
+    JournalWriter journal(test::output(journal_path(path)), {"job", {}, {{"a", "1"}, {"b", "2"}}});
     journal.keep(true);
   }
   EXPECT_EQ(read_journal(path).tensors.size(), 2u);
@@ -470,6 +471,7 @@ TEST(Journal, ALineThatWasCutOffDoesNotCount) {
   std::fputs("[1,2]\nnot json\n", file);
   std::fclose(file);
   EXPECT_TRUE(read_journal(path).job.empty());
+  EXPECT_TRUE(read_journal(path).foreign);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "quant/plan/plan_summary.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
+#include "tests/support/output.h"
 #include "tests/support/plan_models.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
@@ -309,7 +310,7 @@ TEST(PlanFile, ReplayWritesTheSameFile) {
   request.overrides = {parse_metadata_override("general.name=str:replayed")};
   const Plan plan = make_plan(model, request);
   const TempDir dir;
-  write_plan(plan, model, dir.file("plan.json"));
+  write_plan(plan, model, test::output(dir.file("plan.json")));
   const Plan again = plan_for_model(read_plan(dir.file("plan.json")), model);
 
   KernelTable kernels;

@@ -19,6 +19,7 @@
 #include "runtime/session.h"
 #include "tests/support/error_of.h"
 #include "tests/support/golden.h"
+#include "tests/support/output.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
@@ -223,7 +224,7 @@ TEST_F(Quantize, RefusesToWriteOverTheSource) {
                       quantize({model, plan, nullptr, out(name)}, kernels_, pool);
                     },
                     ErrorKind::kUsage),
-                testing::HasSubstr("is read"));
+                testing::HasSubstr("this run reads that file"));
   }
   EXPECT_EQ(test::read_bytes(out("model.gguf")), test::read_bytes(kModel));
 }
@@ -265,7 +266,7 @@ std::string write_single_matrix(const std::string& path, const std::vector<float
   Metadata metadata;
   metadata.set("general.architecture", Value::text("any"));
   metadata.set("any.block_count", Value::u32(1));
-  GgufWriter writer(path, std::move(metadata));
+  GgufWriter writer(test::output(path), std::move(metadata));
   const std::uint64_t dims[] = {cols, values.size() / cols};
   writer.add_tensor("blk.0.ffn_up.weight", format, dims);
   writer.begin();
@@ -306,7 +307,7 @@ TEST_F(Quantize, RowsThatFitNoBlockBecomeF16) {
 }
 
 TEST_F(Quantize, AFolderThatDoesNotExistIsNamed) {
-  EXPECT_THAT(message_of([&] { run("Q8_0", out("no/such/folder/q.gguf")); }, ErrorKind::kFailed),
+  EXPECT_THAT(message_of([&] { run("Q8_0", out("no/such/folder/q.gguf")); }, ErrorKind::kUsage),
               testing::HasSubstr("no/such/folder"));
 }
 

@@ -10,6 +10,7 @@
 
 #include "runtime/gguf/gguf_file.h"
 #include "runtime/gguf/gguf_writer.h"
+#include "tests/support/output.h"
 
 namespace lathe {
 
@@ -80,7 +81,7 @@ struct ModelFile {
   }
   void write_part(const std::string& path, Metadata keys, std::size_t begin,
                   std::size_t end) const {
-    GgufWriter out(path, std::move(keys));
+    GgufWriter out(test::output(path), std::move(keys));
     for (std::size_t t = begin; t < end; ++t) {
       out.add_tensor(tensors[t].name, tensors[t].format, tensors[t].dims);
     }

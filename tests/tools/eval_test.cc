@@ -201,11 +201,11 @@ TEST_F(Eval, BaseFilesDoNotTakeThePlaceOfWhatIsRead) {
     args.insert(args.end(), more.begin(), more.end());
     return message_of([&] { run_command(add_eval, args); }, ErrorKind::kUsage);
   };
-  EXPECT_THAT(message({"--save-logits", model}), HasSubstr("is read by this run"));
-  EXPECT_THAT(message({"--save-base", file("link")}), HasSubstr("is read by this run"));
-  EXPECT_THAT(message({"--save-base", kText}), HasSubstr("is read by this run"));
+  EXPECT_THAT(message({"--save-logits", model}), HasSubstr("this run reads that file"));
+  EXPECT_THAT(message({"--save-base", file("link")}), HasSubstr("this run reads that file"));
+  EXPECT_THAT(message({"--save-base", kText}), HasSubstr("this run reads that file"));
   EXPECT_THAT(message({"--save-base", file("b"), "--save-logits", file("b")}),
-              HasSubstr("name one file"));
+              HasSubstr("another output of this run"));
   EXPECT_EQ(fs::file_size(model), fs::file_size(kModel));
   EXPECT_FALSE(fs::exists(file("b")));
 }
@@ -310,7 +310,8 @@ TEST_F(Eval, IdentitiesNameThingsOnce) {
 
 TEST_F(Eval, WhatCannotBeKeptDoesNotEndAMeasurement) {
   std::ofstream(file("file")) << "no folder";
-  EvalCheckpoint nowhere({.checkpoint = file("file") + "/checkpoint"}, {{"model", "a"}});
+  ::setenv("XDG_STATE_HOME", file("file").c_str(), 1);
+  EvalCheckpoint nowhere(ResumeOptions{}, {{"model", "a"}});
   nowhere.save({{1.0}});
   nowhere.interrupted({{1.0}});
   nowhere.finish();

@@ -14,6 +14,7 @@
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
 #include "tests/support/command_run.h"
+#include "tests/support/output.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
@@ -71,7 +72,7 @@ class PlanCommand : public testing::Test {
       if (layer_of_tensor(t.name) < 0 || !is_quantizable(t)) continue;
       m.entries[t.name] = {t.cols(), std::vector<float>(t.cols(), 1.0f), {1.0f}};
     }
-    write_imatrix(m, file("imatrix.gguf"));
+    write_imatrix(m, test::output(file("imatrix.gguf")));
     return file("imatrix.gguf");
   }
   TempDir dir_;
@@ -256,7 +257,7 @@ TEST_F(PlanCommand, TheImportanceMatrixChangesThePlanAndIsChecked) {
                                         "columns, the tensor 1 x 768"));
   Imatrix part = read_imatrix(file_name);
   part.entries.erase("blk.3.ffn_up.weight");
-  write_imatrix(part, file("part.gguf"));
+  write_imatrix(part, test::output(file("part.gguf")));
   EXPECT_THAT(plan({kModel, "Q4_K_M", "--imatrix", file("part.gguf")}).messages,
               AllOf(HasSubstr("lacks 1 of the 56"), HasSubstr("blk.3.ffn_up.weight")));
   const Output excluded =

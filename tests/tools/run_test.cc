@@ -136,10 +136,13 @@ void (*interrupt_handler())(int) {
   return action.sa_handler;
 }
 
+void do_nothing(int) {}
+
 TEST(Run, CtrlCStopsAfterTheToken) {
-  ::signal(SIGINT, SIG_IGN);
+  ::signal(SIGINT, do_nothing);
   std::jthread interrupter([] {
-    while (interrupt_handler() == SIG_IGN) std::this_thread::yield();  // until the command listens
+    while (interrupt_handler() == do_nothing)
+      std::this_thread::yield();  // until the command listens
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     ::kill(::getpid(), SIGINT);
   });

@@ -23,7 +23,8 @@ const char* reason(int error) {
 }
 
 [[noreturn]] void fail() {
-  throw failed(fmt::format("the result cannot be written to standard output: {}", reason(errno)));
+  throw LostOutput(
+      fmt::format("the result cannot be written to standard output: {}", reason(errno)));
 }
 
 }  // namespace
@@ -39,7 +40,7 @@ void put_text(std::string_view text) {
 void flush_output() {
   errno = 0;
   if (std::fflush(stdout) != 0) fail();
-  if (std::ferror(stdout) != 0) throw failed("results could not be written to standard output");
+  if (std::ferror(stdout) != 0) throw LostOutput("results could not be written to standard output");
 }
 
 bool end_shared_line() noexcept {

@@ -7,12 +7,21 @@
 
 #include <fmt/core.h>
 
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include "runtime/base/error.h"
+
 namespace lathe {
 
-// Error (kFailed) with the system's reason.
+// The result went nowhere; what was worked out for it can be kept (tools/cli/interrupt.h).
+class LostOutput : public Error {
+ public:
+  explicit LostOutput(const std::string& what) : Error(ErrorKind::kFailed, what) {}
+};
+
+// LostOutput with the system's reason.
 void put_text(std::string_view text);
 void flush_output();
 

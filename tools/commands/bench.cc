@@ -132,7 +132,7 @@ int bench(const BenchOptions& options, const ToolContext& context) {
   const bool whole = run_bench(request, callbacks);
   progress.clear();
   put(bench_footer(format, n_rows > 0));
-  return whole ? 0 : kInterruptedExitCode;
+  return whole ? 0 : InterruptGuard::exit_code();
 }
 
 void add_options(CLI::App& command, BenchOptions& o) {

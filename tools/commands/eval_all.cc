@@ -9,10 +9,12 @@
 #include <span>
 
 #include "runtime/base/error.h"
+#include "tools/cli/interrupt.h"
 #include "tools/commands/eval_commands.h"
 #include "tools/commands/options/engine_options.h"
 #include "tools/commands/options/output_options.h"
 #include "tools/commands/options/resume_options.h"
+#include "tools/commands/options/run_inputs.h"
 #include "tools/commands/options/text_options.h"
 #include "tools/jobs/card_run.h"
 
@@ -171,13 +173,19 @@ void add_eval_all(CLI::App& eval, ToolContext& context) {
   command->footer("-c is the context of the text; that of the tests follows from their tasks.");
   command->callback([options, &context] {
     check(*options);
+    OutputGate gate;
+    for (const std::string& model : options->models) reads_model(gate, model);
+    reads_model(gate, options->base, "the base");
+    reads_text(gate, options->text);
+    for (const auto& files : options->test_files) reads_files(gate, files, "the tasks");
+    options->resume.gate = &gate;  // the checkpoints are named after what they are of
     CardRun run(*options, context.isa);
     const auto work = [&] {
       run.measure();
       print(run, *options);
       run.finish();
     };
-    context.exit_code = run_measure(work, [&] { run.interrupted(); });
+    context.exit_code = run_interruptible(work, [&] { run.interrupted(); });
   });
 }
 

@@ -19,6 +19,7 @@
 #include "tools/cli/running_values.h"
 #include "tools/commands/eval_commands.h"
 #include "tools/commands/options/eval_text_options.h"
+#include "tools/commands/options/run_inputs.h"
 
 namespace lathe {
 namespace {
@@ -216,8 +217,13 @@ void add_eval_kld(CLI::App& eval, ToolContext& context) {
       "A model as base runs at the same time, and all figures come from full distributions in\n"
       "double precision. Several models against one base: lathe eval all.");
   command->callback([options, &context] {
+    OutputGate gate;
+    reads_model(gate, options->common.engine.model);
+    reads_model(gate, options->base, "the base");
+    reads_text(gate, options->common.text);
+    options->common.resume.admit_with(gate);
     KldRun run(*options, context);
-    context.exit_code = run_measure([&] { run.run(); }, [&] { run.interrupted(); });
+    context.exit_code = run_interruptible([&] { run.run(); }, [&] { run.interrupted(); });
   });
 }
 

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <system_error>
+#include <optional>
 #include <vector>
 
 #include "quant/eval/base/compact_base.h"
@@ -20,6 +20,7 @@
 #include "tools/cli/running_values.h"
 #include "tools/commands/eval_commands.h"
 #include "tools/commands/options/eval_text_options.h"
+#include "tools/commands/options/run_inputs.h"
 
 namespace lathe {
 namespace {
@@ -29,16 +30,12 @@ using Json = nlohmann::ordered_json;
 struct PplOptions {
   EvalTextOptions common;
   std::string logits, base;  // files to write
+  std::optional<OutputTarget> logits_target{}, base_target{};
   CompactOptions compact;
 };
 
 bool writes_files(const PplOptions& options) {
   return !options.logits.empty() || !options.base.empty();
-}
-
-bool same_file(const std::string& a, const std::string& b) {
-  std::error_code ignored;
-  return a == b || std::filesystem::equivalent(a, b, ignored);
 }
 
 void check(const PplOptions& options) {
@@ -48,20 +45,18 @@ void check(const PplOptions& options) {
         "--resume cannot go on with a file of logits or a base: they are written in "
         "one run");
   }
-  if (same_file(options.logits, options.base)) {
-    throw usage_error("--save-logits and --save-base name one file: " + options.base);
-  }
 }
 
-// An output takes the place of a file of its name: of any but those that the run reads.
-void check_not_read(const std::string& out, const GgufFile& model, const TextOptions& text) {
-  std::vector<std::string> inputs = text.files;
-  for (const MappedFile& file : model.files()) inputs.push_back(file.path());
-  for (const std::string& input : inputs) {
-    if (!out.empty() && same_file(out, input)) {
-      throw usage_error(out + " is read by this run: write to another file");
-    }
-  }
+// Before anything is opened.
+void admit_outputs(PplOptions& options, OutputGate& gate) {
+  reads_model(gate, options.common.engine.model);
+  reads_text(gate, options.common.text);
+  const auto admit = [&](const std::string& path, const char* what) {
+    return path.empty() ? std::nullopt : std::optional(gate.admit(path, {.what = what}));
+  };
+  options.logits_target = admit(options.logits, "a file of logits");
+  options.base_target = admit(options.base, "a base file");
+  options.common.resume.admit_with(gate);
 }
 
 class PplRun {
@@ -74,10 +69,7 @@ class PplRun {
         records_(checkpoint_.load(text_.n_chunks())),
         values_("perplexity", text_.n_chunks(), options_.form.text()),
         n_before_(records_.size()),
-        outputs_(options) {
-    check_not_read(options.logits, open_.file, options_.text);
-    check_not_read(options.base, open_.file, options_.text);
-  }
+        outputs_(options) {}
 
   void run() {
     create_files();
@@ -99,6 +91,7 @@ class PplRun {
     const double seconds = values_.seconds();
     values_.finish();
     for (const auto& file : files_) file->commit();
+    files_.clear();
     print(result, seconds);
     checkpoint_.finish();
   }
@@ -116,16 +109,16 @@ class PplRun {
   void create_files() {
     if (!writes_files(outputs_)) return;
     const BaseText text = base_text(text_, open_.model->traits().n_vocab);
-    if (!outputs_.logits.empty()) {
+    if (outputs_.logits_target) {
       fmt::print(stderr, "{} will take {:.2f} GB\n", outputs_.logits,
                  static_cast<double>(logits_file_bytes(text)) / 1e9);
-      check_disk_space(outputs_.logits, logits_file_bytes(text));
-      files_.push_back(create_logits_file(outputs_.logits, text));
+      check_disk_space(outputs_.logits_target->path(), logits_file_bytes(text));
+      files_.push_back(create_logits_file(*outputs_.logits_target, text));
     }
-    if (!outputs_.base.empty()) {
+    if (outputs_.base_target) {
       const Json of = model_json(open_.file);
       files_.push_back(
-          create_compact_base(outputs_.base, text,
+          create_compact_base(*outputs_.base_target, text,
                               {std::filesystem::path(open_.file.path()).filename().string(),
                                of["fingerprint"], build_version()},
                               outputs_.compact));
@@ -217,8 +210,10 @@ void add_eval_ppl(CLI::App& eval, ToolContext& context) {
       ->group(group);
   command->callback([options, &context] {
     check(*options);
+    OutputGate gate;
+    admit_outputs(*options, gate);
     PplRun run(*options, context);
-    context.exit_code = run_measure([&] { run.run(); }, [&] { run.interrupted(); });
+    context.exit_code = run_interruptible([&] { run.run(); }, [&] { run.interrupted(); });
   });
 }
 

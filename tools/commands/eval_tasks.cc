@@ -18,6 +18,7 @@
 #include "tools/cli/progress.h"
 #include "tools/commands/eval_commands.h"
 #include "tools/commands/options/eval_text_options.h"
+#include "tools/commands/options/run_inputs.h"
 #include "tools/report/task_json.h"
 #include "tools/report/text_table.h"
 
@@ -245,8 +246,12 @@ void add_task_measure(CLI::App& eval, TaskKind kind, ToolContext& context) {
   add_resume_options(*command, options->resume);
   add_output_options(*command, options->form);
   command->callback([options, &context] {
+    OutputGate gate;
+    reads_model(gate, options->engine.model);
+    reads_files(gate, options->files, "the tasks");
+    options->resume.admit_with(gate);
     TaskRun run(*options, context);
-    context.exit_code = run_measure([&] { run.run(); }, [&] { run.interrupted(); });
+    context.exit_code = run_interruptible([&] { run.run(); }, [&] { run.interrupted(); });
   });
 }
 

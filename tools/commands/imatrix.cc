@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "tools/cli/running_values.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/engine_options.h"
+#include "tools/commands/options/run_inputs.h"
 #include "tools/commands/options/text_options.h"
 
 namespace lathe {
@@ -43,11 +45,38 @@ struct ImatrixOptions {
   bool legacy() const { return form.empty() ? out.ends_with(".dat") : form == "dat"; }
 };
 
-void write(const ImatrixOptions& options, const Imatrix& imatrix) {
+// The files that a run writes: nothing that it reads.
+struct Outputs {
+  std::optional<OutputTarget> checkpoint;  // of a collection; before `imatrix`, which sets it
+  OutputTarget imatrix;
+
+  explicit Outputs(const ImatrixOptions& options) : imatrix(admit(options)) {}
+
+ private:
+  OutputTarget admit(const ImatrixOptions& options) {
+    OutputGate gate;
+    reads_model(gate, options.engine.model);
+    reads_text(gate, options.text);
+    reads_files(gate, options.in_files, "an importance matrix");
+    OutputTarget out =
+        gate.admit(options.out, {.what = "an importance matrix",
+                                 .instead = "eval ppl gives the perplexity and writes nothing"});
+    if (!options.in_files.empty()) return out;
+    checkpoint = gate.admit(options.checkpoint(), {.what = "the checkpoint"});
+    if (file_id(checkpoint->path()) && !is_imatrix_checkpoint(checkpoint->path())) {
+      throw usage_error(options.checkpoint() +
+                        ": the checkpoint would be called so, but the file is there and is none: "
+                        "move it away, or name another output");
+    }
+    return out;
+  }
+};
+
+void write(const ImatrixOptions& options, const OutputTarget& out, const Imatrix& imatrix) {
   if (options.legacy()) {
-    write_legacy_imatrix(imatrix, options.out);
+    write_legacy_imatrix(imatrix, out);
   } else {
-    write_imatrix(imatrix, options.out);
+    write_imatrix(imatrix, out);
   }
 }
 
@@ -91,7 +120,8 @@ void add_origin(const Run& run, Imatrix& imatrix) {
   imatrix.model = run.model_origin;
 }
 
-CollectOptions collect_options(const ImatrixOptions& options, const Run& run) {
+CollectOptions collect_options(const ImatrixOptions& options, const Outputs& outputs,
+                               const Run& run, bool* saved) {
   return {.process_output = options.process_output,
           .perplexity = !options.no_ppl,
           .datasets = run.origin.names,
@@ -99,17 +129,18 @@ CollectOptions collect_options(const ImatrixOptions& options, const Run& run) {
           .resume = options.resume ? &run.done : nullptr,
           .save_every = options.save_every,
           .save =
-              [&](const Checkpoint& checkpoint, const Imatrix& so_far) {
+              [&, saved](const Checkpoint& checkpoint, const Imatrix& so_far) {
                 Imatrix imatrix = so_far;
                 add_origin(run, imatrix);
-                write_checkpoint(checkpoint, run.identity, options.checkpoint());
-                write(options, imatrix);
+                write_checkpoint(checkpoint, run.identity, *outputs.checkpoint);
+                write(options, outputs.imatrix, imatrix);
+                *saved = true;
               },
           .warn = [](const std::string& what) { fmt::print(stderr, "warning: {}\n", what); }};
 }
 
-Imatrix collect(const ImatrixOptions& options, OpenModel& open, const TextChunks& text,
-                const Run& run) {
+void collect(const ImatrixOptions& options, const Outputs& outputs, OpenModel& open,
+             const TextChunks& text, const Run& run, bool* saved) {
   const auto runner = open_runner({{*open.model, open.file.files()}}, options.engine, options.order,
                                   open.kernels, open.pool, text.n_ctx(), notes_on_screen());
   RunningValues values("imatrix", text.n_chunks(), !options.no_ppl);
@@ -126,13 +157,16 @@ Imatrix collect(const ImatrixOptions& options, OpenModel& open, const TextChunks
     return !InterruptGuard::requested();
   };
   Imatrix imatrix = collect_imatrix({*runner, open.kernels, open.pool}, text,
-                                    collect_options(options, run), progress);
+                                    collect_options(options, outputs, run, saved), progress);
   values.finish();
   add_origin(run, imatrix);
+  write(options, outputs.imatrix, imatrix);
+  *saved = false;
+  std::filesystem::remove(outputs.checkpoint->path());
   if (!options.no_ppl) {
     fmt::print("Final estimate: PPL = {:.4f} +/- {:.5f}\n", last.value, last.error);
   }
-  return imatrix;
+  print_written(options, imatrix);
 }
 
 int collect_command(const ImatrixOptions& options, const ToolContext& context) {
@@ -140,31 +174,27 @@ int collect_command(const ImatrixOptions& options, const ToolContext& context) {
     throw usage_error(
         "imatrix needs a model (-m) and a text (-f), or files to combine (--in-file)");
   }
+  const Outputs outputs(options);
   OpenModel open(options.engine, context.isa);
   TextOrigin origin;
   const TextChunks text = open_text(open.file, options.text, options.engine, &origin);
   const Run run(options, open, std::move(origin));
-  if (run.done.n_chunks > 0) fmt::print(stderr, "going on after chunk {}\n", run.done.n_chunks);
-  const InterruptGuard interrupt;
-  try {
-    const Imatrix imatrix = collect(options, open, text, run);
-    write(options, imatrix);
-    std::filesystem::remove(options.checkpoint());
-    print_written(options, imatrix);
-  } catch (const Error&) {
-    if (!InterruptGuard::requested()) throw;
-    fmt::print(stderr,
-               "\nlathe: interrupted; {} holds what was collected, and the same command with "
-               "--resume goes on\n",
-               options.out);
-    return kInterruptedExitCode;
-  }
-  return 0;
+  if (run.done.n_chunks > 0) say(fmt::format("going on after chunk {}", run.done.n_chunks));
+  bool saved = options.resume;
+  return run_interruptible([&] { collect(options, outputs, open, text, run, &saved); },
+                           [&] {
+                             say(saved
+                                     ? fmt::format("{} holds what was collected; the same command "
+                                                   "with --resume goes on",
+                                                   options.out)
+                                     : "nothing was written");
+                           });
 }
 
 // ---- combining
 
 void combine_command(const ImatrixOptions& options) {
+  const Outputs outputs(options);
   std::vector<Imatrix> parts;
   bool any_legacy = false;
   for (const std::string& path : options.in_files) {
@@ -176,7 +206,7 @@ void combine_command(const ImatrixOptions& options) {
     fmt::print("legacy files are taken to have chunks of {} tokens (--legacy-chunk-size)\n",
                assumed_chunk_size(parts));
   }
-  write(options, imatrix);
+  write(options, outputs.imatrix, imatrix);
   print_written(options, imatrix);
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "quant/pipeline/output_set.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 #include "tools/cli/interrupt.h"
@@ -19,6 +20,7 @@
 #include "tools/cli/standard_output.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/plan_options.h"
+#include "tools/commands/options/run_inputs.h"
 #include "tools/jobs/engine.h"
 #include "tools/jobs/quantize_job.h"
 #include "tools/report/plan_report.h"
@@ -154,19 +156,14 @@ class QuantizeLine {
   std::unique_ptr<Progress> line_;
 };
 
-int interrupted(const std::string& out_path) {
+void say_what_is_kept(const std::string& out_path) {
   const std::size_t n = resumable_tensors(out_path);
-  if (n == 0) {
-    complain("interrupted, nothing was written");
-  } else {
-    complain(
-        fmt::format("interrupted; {}.part holds {} tensors: the same command with --resume goes on",
-                    out_path, n));
-  }
-  return kInterruptedExitCode;
+  if (n == 0) return say("nothing was written");
+  say(fmt::format("{}.part holds {} tensors: the same command with --resume goes on", out_path, n));
 }
 
-int write_model(QuantizeTask& task, int n_threads, const std::string& isa) {
+// `written`: set when the new file is there.
+void write_model(QuantizeTask& task, int n_threads, const std::string& isa, bool* written) {
   const Plan& plan = task.model().plan;
   for (const std::string& note : task.model().imatrix_notes) warn(note);
   put_text(rules_text(plan));
@@ -179,9 +176,18 @@ int write_model(QuantizeTask& task, int n_threads, const std::string& isa) {
   QuantizeLine line(plan.tensors.size());
   const QuantizeRun run = task.run(
       kernels, pool, [&](const QuantizeProgress& progress) { return line.update(progress); });
+  *written = true;
   for (const auto& warning : quantize_warnings(run.result)) warn(warning);
   put_text(quantize_text(run, plan, clock_text(run.seconds)));
-  return 0;
+  flush_output();
+}
+
+// What the run reads; refuses the output before the model is hashed. Of a split set the names are
+// known later, and quantize() checks them.
+void check_output(const QuantizeOptions& job, OutputGate& gate) {
+  reads_plan_inputs(gate, job.plan);
+  if (!job.reuse.empty()) reads_model(gate, job.reuse, "the older output");
+  if (!job.split.any()) gate.check(job.out, model_output_request());
 }
 
 int quantize_command(QuantizeCommand options, const ToolContext& context) {
@@ -193,8 +199,12 @@ int quantize_command(QuantizeCommand options, const ToolContext& context) {
     say(fmt::format("the new file will be {}", options.job.out));
   }
   options.job.identify = !options.dry_run;
-  const InterruptGuard interrupt;
-  try {
+  OutputGate gate;
+  if (!options.dry_run) check_output(options.job, gate);
+  options.job.gate = &gate;
+  int exit_code = 0;
+  bool written = false;
+  const auto work = [&] {
     Progress line("quantize");
     options.job.hashing = [&](double fraction) {
       line.update(fraction, "hashing the model");
@@ -202,12 +212,17 @@ int quantize_command(QuantizeCommand options, const ToolContext& context) {
     };
     QuantizeTask task(options.job);
     line.clear();
-    return options.dry_run ? dry_run(task, options.full)
-                           : write_model(task, options.n_threads, context.isa);
-  } catch (const Error&) {
-    if (!InterruptGuard::requested()) throw;
-    return interrupted(options.job.out);
-  }
+    if (options.dry_run) {
+      exit_code = dry_run(task, options.full);
+    } else {
+      write_model(task, options.n_threads, context.isa, &written);
+    }
+  };
+  const int ended = run_interruptible(work, [&] {
+    if (options.dry_run) return;
+    written ? say("the new file is there: " + options.job.out) : say_what_is_kept(options.job.out);
+  });
+  return ended != 0 ? ended : exit_code;
 }
 
 }  // namespace

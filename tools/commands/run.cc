@@ -68,7 +68,7 @@ int run(const RunCommand& command) {
     warn(fmt::format("the context of {} tokens is full (see -c)", result.n_ctx));
   }
   if (command.verbose || is_watched()) say(rates_text(result));
-  return InterruptGuard::requested() ? kInterruptedExitCode : 0;
+  return InterruptGuard::requested() ? InterruptGuard::exit_code() : 0;
 }
 
 constexpr double kMostPenalty = 1000;  // in units of logits

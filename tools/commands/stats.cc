@@ -99,7 +99,7 @@ int stats_command(const StatsOptions& options, const ToolContext& context) {
   } catch (const Error&) {
     if (!InterruptGuard::requested()) throw;
     fmt::print(stderr, "\nlathe: interrupted\n");
-    return kInterruptedExitCode;
+    return InterruptGuard::exit_code();
   }
   return 0;
 }

@@ -61,7 +61,9 @@ EvalCheckpoint::EvalCheckpoint(const ResumeOptions& options, RunIdentity identit
       units_(std::move(units)),
       identity_(std::move(identity)),
       path_(options.checkpoint.empty() ? path_for(identity_) : options.checkpoint) {
-  if (options.checkpoint.empty() || !exists() || is_eval_checkpoint(path_)) return;
+  if (options.checkpoint.empty()) return;
+  target_ = admitted();
+  if (!exists() || is_eval_checkpoint(path_)) return;
   throw usage_error("--checkpoint " + path_ +
                     ": the file is there and is no checkpoint of an evaluation; name another");
 }
@@ -80,6 +82,11 @@ UnitRecords EvalCheckpoint::load(std::size_t n_units) {
   return records;
 }
 
+OutputTarget EvalCheckpoint::admitted() {
+  OutputGate own;
+  return (options_.gate != nullptr ? *options_.gate : own).admit(path_, {.what = "the checkpoint"});
+}
+
 bool EvalCheckpoint::exists() const { return fs::exists(path_); }
 
 void EvalCheckpoint::offer(const UnitRecords& records) {
@@ -90,7 +97,8 @@ void EvalCheckpoint::save(const UnitRecords& records) {
   if (records.empty() || has_more_ || cannot_) return;
   try {
     if (options_.checkpoint.empty()) fs::create_directories(fs::path(path_).parent_path());
-    write_eval_checkpoint(records, identity_, path_);
+    if (!target_) target_ = admitted();
+    write_eval_checkpoint(records, identity_, *target_);
     ours_ = true;
   } catch (const std::exception& error) {
     cannot_ = true;

@@ -4,16 +4,25 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "quant/eval/eval_checkpoint.h"
+#include "runtime/base/output_gate.h"
 #include "tools/jobs/engine.h"
 
 namespace lathe {
 
 struct ResumeOptions {
   bool resume = false;
-  std::string checkpoint{};  // empty: in the user's folder for state, named after the run
+  std::string checkpoint{};    // empty: in the user's folder for state, named after the run
+  OutputGate* gate = nullptr;  // of the run: knows what it reads
+
+  // Refuses a checkpoint that could not be written, before anything is opened.
+  void admit_with(OutputGate& run) {
+    gate = &run;
+    if (!checkpoint.empty()) run.check(checkpoint, {.what = "the checkpoint"});
+  }
 };
 
 // What a model is, and what runs it: name "model", or another where there are several.
@@ -22,8 +31,8 @@ void put_engine(RunIdentity& identity, const EngineOptions& engine, const Kernel
 
 class EvalCheckpoint {
  public:
-  // `units`: what is kept, in messages. Error (kUsage) when the file that was asked for exists and
-  // is something else: it would be lost.
+  // `units`: what is kept, in messages. Error (kUsage) when the file that was asked for cannot be
+  // written, is read by the run, or exists and is something else: it would be lost.
   EvalCheckpoint(const ResumeOptions& options, RunIdentity identity, std::string units = "chunks");
 
   // What an earlier run measured, of the first `n_units`; empty without --resume. Error (kUsage)
@@ -43,10 +52,13 @@ class EvalCheckpoint {
  private:
   using Clock = std::chrono::steady_clock;
 
+  OutputTarget admitted();
+
   ResumeOptions options_;
   std::string units_;
   RunIdentity identity_;
   std::string path_;
+  std::optional<OutputTarget> target_{};  // of path_, once it is needed
   Clock::time_point last_ = Clock::now();
   bool ours_ = false;      // the file is of this run
   bool has_more_ = false;  // units beyond those of this run: what is there is not touched

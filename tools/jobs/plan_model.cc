@@ -136,15 +136,4 @@ PlannedModel plan_model(const PlanOptions& options) {
   return model;
 }
 
-std::vector<std::string> input_paths(const PlannedModel& model, const PlanOptions& options) {
-  std::vector<std::string> paths = model.source->file_paths();
-  for (const std::string& path : {options.imatrix, options.plan_file}) {
-    if (!path.empty()) paths.push_back(path);
-  }
-  for (const RuleOption& rule : options.rules) {
-    if (rule.is_file) paths.push_back(rule.text);
-  }
-  return paths;
-}
-
 }  // namespace lathe

@@ -58,8 +58,4 @@ struct PlannedModel {
 // options that do not go together, as all of a plan's with a plan file.
 PlannedModel plan_model(const PlanOptions& options);
 
-// Every file that plan_model() reads, for checks of output paths: the model's, the importance
-// matrix, the plan file, files of rules.
-std::vector<std::string> input_paths(const PlannedModel& model, const PlanOptions& options);
-
 }  // namespace lathe

@@ -93,18 +93,11 @@ QuantizeTask::QuantizeTask(const QuantizeOptions& options)
   job_.reuse = older_ ? &*older_ : nullptr;
   job_.split = options.split;
   job_.resume = options.resume;
+  job_.gate = options.gate;
   job_.provenance = options.provenance;
   job_.check_loads = [this](const GgufFile& written) {
     return check_loads(written, *model_.source);
   };
-}
-
-std::vector<std::string> QuantizeTask::input_paths() const {
-  std::vector<std::string> paths = lathe::input_paths(model_, options_.plan);
-  if (older_) {
-    for (std::string& path : older_->file_paths()) paths.push_back(std::move(path));
-  }
-  return paths;
 }
 
 std::size_t QuantizeTask::n_given_up() const {

@@ -21,8 +21,9 @@ struct QuantizeOptions {
   SplitRequest split;
   bool resume = false;
   bool provenance = true;
-  bool identify = true;       // read the whole source to say what it is; not for a dry run
-  HashProgress hashing = {};  // while that goes on; false stops
+  bool identify = true;              // read the whole source to say what it is; not for a dry run
+  HashProgress hashing = {};         // while that goes on; false stops
+  const OutputGate* gate = nullptr;  // knows what the run reads
 };
 
 struct QuantizeRun {
@@ -43,7 +44,6 @@ class QuantizeTask {
 
   const PlannedModel& model() const noexcept { return model_; }
   const QuantizeJob& job() const noexcept { return job_; }
-  std::vector<std::string> input_paths() const;
   // Tensors that an interrupted run left and that this one gives up.
   std::size_t n_given_up() const;
 

@@ -137,9 +137,9 @@ class CompactBase final : public DivergenceBase {
 
 class CompactWriter final : public BaseWriter {
  public:
-  CompactWriter(const std::string& path, const BaseText& text, const BaseOrigin& origin,
+  CompactWriter(const OutputTarget& target, const BaseText& text, const BaseOrigin& origin,
                 const CompactOptions& options)
-      : text_(text), options_(options), file_(path) {
+      : text_(text), options_(options), file_(target) {
     put(kCompactMagic.data(), kCompactMagic.size());
     for (const std::size_t n : {std::size_t{kVersion}, text.n_ctx, text.n_vocab, text.n_chunks}) {
       put_number(static_cast<std::uint32_t>(n));
@@ -157,7 +157,7 @@ class CompactWriter final : public BaseWriter {
     for (std::size_t first = 0; first < logits.rows;) {
       const std::size_t n = std::min(logits.rows - first, text_.n_rows() - rows_.size());
       if (logits.cols != text_.n_vocab || n_written_ == text_.n_chunks) {
-        throw failed(file_.path() + ": rows of logits that do not belong to the text");
+        throw failed(file_.name() + ": rows of logits that do not belong to the text");
       }
       const std::size_t begin = rows_.size();
       rows_.resize(begin + n);
@@ -172,7 +172,7 @@ class CompactWriter final : public BaseWriter {
 
   void commit() override {
     if (n_written_ < text_.n_chunks) {
-      throw failed(fmt::format("{}: {} of {} chunks are missing", file_.path(),
+      throw failed(fmt::format("{}: {} of {} chunks are missing", file_.name(),
                                text_.n_chunks - n_written_, text_.n_chunks));
     }
     file_.commit();
@@ -222,7 +222,7 @@ std::unique_ptr<DivergenceBase> parse_compact_base(std::vector<std::uint8_t> byt
   return std::make_unique<CompactBase>(std::nullopt, std::move(bytes), std::move(contents), name);
 }
 
-std::unique_ptr<BaseWriter> create_compact_base(const std::string& path, const BaseText& text,
+std::unique_ptr<BaseWriter> create_compact_base(const OutputTarget& target, const BaseText& text,
                                                 const BaseOrigin& origin,
                                                 const CompactOptions& options) {
   constexpr std::size_t kMost = std::numeric_limits<std::uint32_t>::max();
@@ -230,7 +230,7 @@ std::unique_ptr<BaseWriter> create_compact_base(const std::string& path, const B
       std::uint64_t{text.n_ctx} * text.n_chunks > kMaxTokens) {
     throw usage_error("the text is too long for a base file");
   }
-  return std::make_unique<CompactWriter>(path, text, origin, options);
+  return std::make_unique<CompactWriter>(target, text, origin, options);
 }
 
 }  // namespace lathe

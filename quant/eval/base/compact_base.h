@@ -16,6 +16,7 @@
 
 #include "quant/eval/base/compact_row.h"
 #include "quant/eval/base/divergence_base.h"
+#include "runtime/base/output_gate.h"
 
 namespace lathe {
 
@@ -29,7 +30,7 @@ std::unique_ptr<DivergenceBase> open_compact_base(const std::string& path);
 // The same from memory, for tests and fuzzers.
 std::unique_ptr<DivergenceBase> parse_compact_base(std::vector<std::uint8_t> bytes,
                                                    const std::string& name);
-std::unique_ptr<BaseWriter> create_compact_base(const std::string& path, const BaseText& text,
+std::unique_ptr<BaseWriter> create_compact_base(const OutputTarget& target, const BaseText& text,
                                                 const BaseOrigin& origin,
                                                 const CompactOptions& options = {});
 

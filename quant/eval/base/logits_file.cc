@@ -105,8 +105,8 @@ class LogitsFile final : public DivergenceBase {
 
 class LogitsWriter final : public BaseWriter {
  public:
-  LogitsWriter(const std::string& path, const BaseText& text)
-      : text_(text), file_(path), n_rows_left_(text.n_rows() * text.n_chunks) {
+  LogitsWriter(const OutputTarget& target, const BaseText& text)
+      : text_(text), file_(target), n_rows_left_(text.n_rows() * text.n_chunks) {
     const std::int32_t sizes[] = {static_cast<std::int32_t>(text.n_ctx),
                                   static_cast<std::int32_t>(text.n_vocab),
                                   static_cast<std::int32_t>(text.n_chunks)};
@@ -117,7 +117,7 @@ class LogitsWriter final : public BaseWriter {
 
   void add_rows(MatrixView<const float> logits, ThreadPool& pool) override {
     if (logits.cols != text_.n_vocab || logits.rows > n_rows_left_) {
-      throw failed(file_.path() + ": rows of logits that do not belong to the text");
+      throw failed(file_.name() + ": rows of logits that do not belong to the text");
     }
     const std::size_t size = logits_row_size(text_.n_vocab);
     rows_.resize(logits.rows * size);
@@ -130,7 +130,7 @@ class LogitsWriter final : public BaseWriter {
 
   void commit() override {
     if (n_rows_left_ > 0)
-      throw failed(fmt::format("{}: {} rows are missing", file_.path(), n_rows_left_));
+      throw failed(fmt::format("{}: {} rows are missing", file_.name(), n_rows_left_));
     file_.commit();
   }
 
@@ -158,12 +158,12 @@ std::unique_ptr<DivergenceBase> open_logits_file(const std::string& path) {
   return std::make_unique<LogitsFile>(std::move(file), text);
 }
 
-std::unique_ptr<BaseWriter> create_logits_file(const std::string& path, const BaseText& text) {
+std::unique_ptr<BaseWriter> create_logits_file(const OutputTarget& target, const BaseText& text) {
   constexpr std::size_t kMost = std::numeric_limits<std::int32_t>::max();
   if (text.n_ctx > kMost || text.n_vocab > kMost || text.n_chunks > kMost) {
     throw usage_error("a file of logits holds sizes of 31 bits");
   }
-  return std::make_unique<LogitsWriter>(path, text);
+  return std::make_unique<LogitsWriter>(target, text);
 }
 
 }  // namespace lathe

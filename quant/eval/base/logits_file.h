@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "quant/eval/base/divergence_base.h"
+#include "runtime/base/output_gate.h"
 
 namespace lathe {
 
@@ -19,7 +20,7 @@ inline constexpr std::string_view kLogitsMagic = "_logits_";
 // Error (kBadInput) naming what is wrong: lengths are checked against the file's before use.
 std::unique_ptr<DivergenceBase> open_logits_file(const std::string& path);
 // Error (kUsage) for a text that the form cannot hold; (kFailed) when the file cannot be made.
-std::unique_ptr<BaseWriter> create_logits_file(const std::string& path, const BaseText& text);
+std::unique_ptr<BaseWriter> create_logits_file(const OutputTarget& target, const BaseText& text);
 std::uint64_t logits_file_bytes(const BaseText& text) noexcept;
 
 }  // namespace lathe

@@ -249,6 +249,7 @@ TEST_F(PlanCommand, TheImportanceMatrixChangesThePlanAndIsChecked) {
   const std::string file_name = imatrix();
   EXPECT_EQ(type_in(planned({kModel, "IQ4_XS", "--imatrix", file_name}), "blk.0.ffn_down.weight"),
             "iq4_xs");
+  EXPECT_THAT(refusal({kOther, "Q4_K_M", "--imatrix", file_name}), HasSubstr("does not belong to"));
   // Of another model with the same names, but longer rows in ffn_down.
   const Output other = plan({kOther, "Q4_K_M", "--imatrix", file_name, "--allow-foreign-imatrix",
                              "-o", file("plan.json")});

@@ -1,134 +1,110 @@
 // lathe stats: what an importance matrix, the weights and the residual stream say of each layer.
-#include <fmt/core.h>
-
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
-#include <vector>
 
-#include "quant/stats/activation_stats.h"
-#include "quant/stats/block_influence.h"
-#include "quant/stats/weight_stats.h"
 #include "runtime/base/error.h"
-#include "runtime/base/quote.h"
 #include "tools/cli/interrupt.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/progress.h"
+#include "tools/cli/standard_output.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/engine_options.h"
 #include "tools/commands/options/text_options.h"
-#include "tools/jobs/engine.h"
+#include "tools/jobs/stats.h"
+#include "tools/report/document.h"
 #include "tools/report/stats_report.h"
 
 namespace lathe {
 namespace {
 
 struct StatsOptions {
-  std::string imatrix;
+  StatsRequest request;
   std::string sort;
-  double active_threshold = kActiveThreshold;
-  EngineOptions engine;
-  TextOptions text;
-  OrderOptions order;
   bool blocks = false;
-  StatsOutput output;
+  bool json = false, csv = false;  // neither: tables for people
 };
 
 void check(const StatsOptions& options) {
-  const bool has_model = !options.engine.model.empty();
+  const StatsRequest& request = options.request;
+  const bool has_model = !request.engine.model.empty(), has_text = !request.text.files.empty();
+  if (options.json && options.csv) throw usage_error("--json or --csv, not both");
   if (options.blocks) {
-    if (!has_model || options.text.files.empty()) {
+    if (!has_model || !has_text) {
       throw usage_error("--blocks runs a model over a text: expected -m MODEL -f TEXT");
     }
-    if (!options.imatrix.empty()) throw usage_error("--blocks takes no importance matrix");
-  } else if (options.imatrix.empty() && !has_model) {
+    if (!request.imatrix.empty()) throw usage_error("--blocks takes no importance matrix");
+    if (!options.sort.empty()) {
+      throw usage_error("--sort is for tensors; --blocks has its layers in order");
+    }
+    return;
+  }
+  if (has_text) {
+    throw usage_error(
+        "-f TEXT: only --blocks runs a text (stats --blocks -m MODEL -f TEXT); an importance "
+        "matrix "
+        "over it is collected by lathe imatrix -m MODEL -f TEXT");
+  }
+  if (request.imatrix.empty() && !has_model) {
     throw usage_error("expected an importance matrix, -m MODEL, or --blocks -m MODEL -f TEXT");
   }
-  if (options.output.json && options.output.csv) throw usage_error("--json or --csv, not both");
+  if (options.sort.empty()) return;
+  if (request.imatrix.empty())
+    throw usage_error("--sort is for the tensors of an importance matrix");
+  check_sort_column(options.sort);
 }
 
-void blocks(const StatsOptions& options, const ToolContext& context) {
-  OpenModel open(options.engine, context.isa);
-  const TextChunks text = open_text(open.file, options.text, options.engine);
-  const auto runner = open_runner({{*open.model, open.file.files()}}, options.engine, options.order,
-                                  open.kernels, open.pool, text.n_ctx(), notes_on_screen());
+std::string measured(const StatsOptions& options, const ToolContext& context) {
   Progress progress("stats");
-  const auto result = measure_block_influence({*runner, open.kernels, open.pool}, text,
-                                              [&](double fraction, std::string_view step) {
-                                                progress.update(fraction, step);
-                                                return !InterruptGuard::requested();
-                                              });
-  progress.clear();
-  print_blocks(result, options.output);
-}
-
-std::vector<WeightStats> weights_of(const std::string& path, int n_threads,
-                                    const ToolContext& context) {
-  const GgufFile model = GgufFile::open(path);
-  const KernelTable kernels = kernels_of(context.isa);
-  ThreadPool pool({.n_threads = n_threads});
-  Progress progress("stats");
-  return weight_stats(model, kernels, pool, [&](double fraction) {
-    progress.update(fraction, "weights");
+  const auto go_on = [&](double fraction, std::string_view step) {
+    progress.update(fraction, step);
     return !InterruptGuard::requested();
-  });
-}
-
-void tables(const StatsOptions& options, const ToolContext& context) {
-  std::optional<Imatrix> imatrix;
-  if (!options.imatrix.empty()) imatrix = read_imatrix(options.imatrix);
-  std::vector<WeightStats> weights;
-  if (!options.engine.model.empty()) {
-    weights = weights_of(options.engine.model, options.engine.n_threads, context);
+  };
+  if (options.blocks) {
+    const BlockStats stats = measure_blocks(options.request, context.isa, notes_on_screen(), go_on);
+    return options.csv    ? blocks_csv(stats)
+           : options.json ? json_text(blocks_json(stats))
+                          : blocks_text(stats);
   }
-  std::vector<ActivationStats> activations;
-  if (imatrix) activations = activation_stats(*imatrix, options.active_threshold);
-  if (!options.sort.empty()) sort_stats(activations, options.sort);
-  print_stats(activations, weights, options.output);
+  TableStats stats = measure_tables(options.request, context.isa, notes_on_screen(), go_on);
+  sort_stats(stats.activations, options.sort);
+  return options.csv    ? stats_csv(stats)
+         : options.json ? json_text(stats_json(stats))
+                        : stats_text(stats);
 }
 
 int stats_command(const StatsOptions& options, const ToolContext& context) {
   check(options);
-  const InterruptGuard interrupt;
-  try {
-    options.blocks ? blocks(options, context) : tables(options, context);
-  } catch (const Error&) {
-    if (!InterruptGuard::requested()) throw;
-    fmt::print(stderr, "\nlathe: interrupted\n");
-    return InterruptGuard::exit_code();
-  }
-  return 0;
+  return run_interruptible([&] { put_text(measured(options, context)); });
 }
 
 }  // namespace
 
 void add_stats(CLI::App& root, ToolContext& context) {
   auto options = std::make_shared<StatsOptions>();
+  StatsRequest& request = options->request;
   CLI::App* command = root.add_subcommand(
       "stats", "Statistics of an importance matrix, of weights, of what each layer does");
-  command->add_option("imatrix,--in-file", options->imatrix, "Importance matrix (GGUF or .dat)")
+  command->add_option("imatrix,--in-file", request.imatrix, "Importance matrix (GGUF or .dat)")
       ->type_name("FILE");
-  add_engine_options(*command, options->engine);
+  add_engine_options(*command, request.engine);
   command->get_option("--model")->required(false);
-  add_text_options(*command, options->text);
-  add_order_options(*command, options->order);
+  add_text_options(*command, request.text);
+  add_order_options(*command, request.order);
   command->get_option("--file")->required(false);
   command->add_flag("--blocks", options->blocks,
                     "Run a text: block influence, LIM and angular distance of the layers");
   command->add_option("--sort", options->sort, "Sort tensors by a column: " + sort_columns())
       ->type_name("COLUMN");
   command
-      ->add_option("--active-threshold", options->active_threshold,
+      ->add_option("--active-threshold", request.active_threshold,
                    "A channel at most this is inactive (older cards used 1e-6)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->type_name("X");
-  command->add_flag("--json", options->output.json, "Print one JSON object");
-  command->add_flag("--csv", options->output.csv, "Print comma-separated values");
+  command->add_flag("--json", options->json, "Print one JSON object (docs/json.md)");
+  command->add_flag("--csv", options->csv, "Print comma-separated values");
   command->footer(
       "lathe stats imatrix.gguf               activations, by tensor and by layer\n"
       "lathe stats imatrix.gguf -m f16.gguf   and ZD of the weights\n"

@@ -1,28 +1,29 @@
-// The tables of `lathe stats`, as text, CSV and JSON.
+// The results of `lathe stats` as tables for people, CSV and JSON.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "quant/stats/activation_stats.h"
-#include "quant/stats/block_influence.h"
-#include "quant/stats/weight_stats.h"
+#include "tools/jobs/stats.h"
 
 namespace lathe {
 
-struct StatsOutput {
-  bool json = false, csv = false;  // neither: tables for people
-};
-
 // "layer, tensor, sum, ..."
 std::string sort_columns();
-// Texts and layers ascending, numbers falling. Error (kUsage) for a column that there is none of.
+// Error (kUsage) for a column that there is none of.
+void check_sort_column(std::string_view column);
+// Texts and layers ascending, numbers falling.
 void sort_stats(std::vector<ActivationStats>& stats, std::string_view column);
 
-// Tensors, then layers; `weights` adds the ZD of each layer's weights. Either may be empty.
-void print_stats(const std::vector<ActivationStats>& activations,
-                 const std::vector<WeightStats>& weights, const StatsOutput& output);
-void print_blocks(const BlockInfluenceCollector::Result& result, const StatsOutput& output);
+// Tensors, then layers; weights add the ZD of each layer's weights. Either may be empty.
+std::string stats_text(const TableStats& stats);
+std::string stats_csv(const TableStats& stats);
+nlohmann::ordered_json stats_json(const TableStats& stats);
+
+std::string blocks_text(const BlockStats& stats);
+std::string blocks_csv(const BlockStats& stats);
+nlohmann::ordered_json blocks_json(const BlockStats& stats);
 
 }  // namespace lathe

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "runtime/base/error.h"
+#include "runtime/base/finite.h"
 #include "runtime/text/text_stream.h"
 
 namespace lathe {
@@ -79,6 +80,7 @@ class Generation {
     std::vector<BatchItem> batch;
     for (const Token token : tokens) {
       batch.push_back({token, n_past_++, 1, false});
+      result_.tokens.push_back(token);
       sampler_.accept(token);
     }
     batch.back().want_logits = last;
@@ -90,6 +92,10 @@ class Generation {
   void go_on() {
     start_ = Clock::now();
     while (!is_over()) {
+      if (!all_finite(session_.logits())) {
+        result_.end = GenerationEnd::kNotFinite;
+        break;
+      }
       const Token token = next_token();
       if (!options_.ignore_eos && tokenizer_.is_end_of_generation(token)) {
         if (options_.special) emit(stream_.push(token));
@@ -101,6 +107,7 @@ class Generation {
       result_.generated = {result_.generated.n + 1, seconds_since(start_)};
       if (is_over()) break;
       const BatchItem item{token, n_past_, 1, true};
+      result_.tokens.push_back(token);
       if (!session_.decode({&item, 1}, MatmulPath::kMatvec)) {
         result_.end = GenerationEnd::kContextFull;
         break;

@@ -37,7 +37,8 @@ enum class GenerationEnd {
   kStopText,
   kEnough,  // n_predict
   kContextFull,
-  kStopped,  // should_stop
+  kStopped,    // should_stop
+  kNotFinite,  // what the model gave out is NaN or infinite
 };
 
 // Tokens and the time that they took.
@@ -51,6 +52,7 @@ struct TokenRate {
 struct GenerationResult {
   GenerationEnd end = GenerationEnd::kEnough;
   TokenRate prompt, generated;
+  std::vector<Token> tokens;  // that went through the model, from position 0 on
 };
 
 // The tokens of a prompt, with the first token that the model wants and without the closing one,

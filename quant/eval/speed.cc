@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/base/finite.h"
 
 namespace lathe {
 namespace {
@@ -103,14 +104,16 @@ SpeedBench::SpeedBench(const Model& model, const KernelTable& kernels, ThreadPoo
       work_(model_work(model, kernels, options_.k_format, options_.v_format)),
       probe_bytes_(
           std::min(static_cast<std::size_t>(work_.token_bytes), dram_probe_bytes(topology))),
-      random_state_(options_.seed) {}
+      random_state_(options_.seed),
+      watch_(pool) {}
 
 // splitmix64 (Steele, Lea, Flood 2014): any tokens do, but the same ones each time.
-Token SpeedBench::random_token() noexcept {
+Token SpeedBench::random_token() {
   std::uint64_t z = random_state_ += 0x9e3779b97f4a7c15;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return static_cast<Token>((z ^ (z >> 31)) % model_.traits().n_vocab);
+  tokens_.push_back(static_cast<Token>((z ^ (z >> 31)) % model_.traits().n_vocab));
+  return tokens_.back();
 }
 
 void SpeedBench::read(Session& session, std::size_t n, std::size_t pos) {
@@ -150,6 +153,7 @@ double SpeedBench::probe_bandwidth() {
 // The cells of the first n_depth positions stay from one repetition to the next.
 SpeedBench::Repetition SpeedBench::repeat(Session& session, const SpeedTest& test) {
   session.truncate(0, static_cast<std::int32_t>(test.n_depth));
+  tokens_.resize(test.n_depth);
   Repetition result;
   std::vector<double> bandwidths;
   probe_peaks(macs_of_prompt(work_, test));
@@ -167,6 +171,7 @@ SpeedBench::Repetition SpeedBench::repeat(Session& session, const SpeedTest& tes
     start = Clock::now();
   }
   result.seconds += seconds_since(start);
+  check_logits(session);
   if (test.n_gen > 0) bandwidths.push_back(probe_bandwidth());
   probe_peaks(macs_of_prompt(work_, test));
   result.gb_per_s = mean(bandwidths);
@@ -198,14 +203,33 @@ void SpeedBench::finish(SpeedResult& result, const std::vector<Repetition>& repe
 
 void SpeedBench::warm_up(Session& session, const SpeedTest& test) {
   const std::size_t n_prompt = std::min(test.n_prompt, session.options().n_batch);
+  session.set_observer(&watch_);
+  tokens_.clear();
   read(session, n_prompt, 0);
   if (test.n_gen > 0) generate_one(session, n_prompt);
+  session.set_observer(nullptr);
+  if (watch_.first()) refuse_non_finite();
+  check_logits(session);
   session.clear();
+  tokens_.clear();
+}
+
+void SpeedBench::check_logits(const Session& session) const {
+  if (!all_finite(session.logits())) refuse_non_finite();
+}
+
+void SpeedBench::refuse_non_finite() const {
+  RunOptions options;
+  options.k_format = options_.k_format;
+  options.v_format = options_.v_format;
+  throw failed("the output of the model is not finite; " +
+               locate_non_finite({model_}, kernels_, pool_, tokens_, options));
 }
 
 std::vector<SpeedBench::Repetition> SpeedBench::repeat_all(Session& session,
                                                            const SpeedTest& test) {
   std::vector<Repetition> repetitions;
+  tokens_.clear();
   try {
     if (options_.warm_up) warm_up(session, test);
     read(session, test.n_depth, 0);

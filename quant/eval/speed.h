@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "quant/eval/model_work.h"
+#include "quant/eval/non_finite.h"
 #include "runtime/machine/probes.h"
 #include "runtime/session.h"
 
@@ -67,7 +68,8 @@ class SpeedBench {
   SpeedBench(const Model& model, const KernelTable& kernels, ThreadPool& pool,
              const Topology& topology, SpeedOptions options);
 
-  // Fewer repetitions than asked for when stopped. Error (kUsage) for a test without tokens.
+  // Fewer repetitions than asked for when stopped. Error (kUsage) for a test without tokens;
+  // (kFailed) for a model whose numbers are not finite, naming layer and weight.
   SpeedResult run(const SpeedTest& test);
 
  private:
@@ -76,10 +78,12 @@ class SpeedBench {
     double gb_per_s = 0;
   };
   struct Stopped {};  // thrown between layers, caught in run()
-  Token random_token() noexcept;
+  Token random_token();
   void read(Session& session, std::size_t n, std::size_t pos);
   void generate_one(Session& session, std::size_t pos);
   void warm_up(Session& session, const SpeedTest& test);
+  void check_logits(const Session& session) const;
+  [[noreturn]] void refuse_non_finite() const;
   std::vector<Repetition> repeat_all(Session& session, const SpeedTest& test);
   Repetition repeat(Session& session, const SpeedTest& test);
   void probe_peaks(const MacsByPeak& macs) noexcept;
@@ -95,6 +99,8 @@ class SpeedBench {
   std::unique_ptr<BandwidthProbe> bandwidth_;  // made when the first test needs it
   std::array<double, kPeakCount> peaks_ = {};  // best seen, multiply-accumulates per second
   std::uint64_t random_state_;
+  std::vector<Token> tokens_;  // those whose cells the session has
+  FiniteWatch watch_;          // looks on while nothing is timed
 };
 
 }  // namespace lathe

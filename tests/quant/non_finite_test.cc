@@ -6,6 +6,9 @@
 #include <filesystem>
 
 #include "kernels/half.h"
+#include "models/registry.h"
+#include "quant/eval/non_finite.h"
+#include "quant/eval/speed.h"
 #include "quant/pipeline/find_non_finite.h"
 #include "quant/pipeline/quantize.h"
 #include "runtime/base/finite.h"
@@ -16,6 +19,7 @@
 namespace lathe {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 const float kNan = std::nanf("");
@@ -122,6 +126,42 @@ TEST_F(NonFinite, QuantizingEndsBeforeAnythingIsWritten) {
   EXPECT_THAT(message_of([&] { quantize(job, kernels_, pool_); }, ErrorKind::kBadInput),
               HasSubstr("tensor output_norm.weight, row 0: value 2 is NaN"));
   EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
+}
+
+TEST_F(NonFinite, ABenchmarkStopsAndNamesTheWeight) {
+  const Topology topology = read_topology();
+  const auto run = [&](const GgufFile& file, bool warm_up, SpeedTest test) {
+    const auto model = load_model(file);
+    SpeedOptions options;
+    options.n_repetitions = 1;
+    options.warm_up = warm_up;
+    SpeedBench(*model, kernels_, pool_, topology, options).run(test);
+  };
+  const GgufFile norm = with(parts(), "blk.1.attn_norm.weight", 4 * 7, kNan);
+  for (const SpeedTest test : {SpeedTest{8, 0}, SpeedTest{0, 2}, SpeedTest{8, 2}}) {
+    for (const bool warm_up : {true, false}) {
+      EXPECT_THAT(message_of([&] { run(norm, warm_up, test); }, ErrorKind::kFailed),
+                  AllOf(HasSubstr("not finite"), HasSubstr("layer 1 is the first"),
+                        HasSubstr("blk.1.attn_norm.weight holds 1 value that is not finite")));
+    }
+  }
+  // Where activations become integers, what comes out is finite, and only a look inside tells.
+  const GgufFile hidden = with(parts(Format::Q8_0), "blk.0.ffn_norm.weight", 0, kNan);
+  EXPECT_THAT(message_of(
+                  [&] {
+                    run(hidden, true, {8, 0});
+                  },
+                  ErrorKind::kFailed),
+              HasSubstr("blk.0.ffn_norm.weight holds 1 value"));
+  const GgufFile head = with(parts(), "output.weight", 0, kInf);
+  EXPECT_THAT(message_of(
+                  [&] {
+                    run(head, true, {8, 0});
+                  },
+                  ErrorKind::kFailed),
+              AllOf(HasSubstr("the output head is not"), HasSubstr("output.weight holds 1 value")));
+  const GgufFile whole = parts().file();
+  EXPECT_NO_THROW(run(whole, true, {8, 2}));
 }
 
 }  // namespace

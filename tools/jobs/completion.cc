@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "models/registry.h"
+#include "quant/eval/non_finite.h"
 #include "runtime/base/error.h"
 #include "tools/jobs/texts.h"
 
@@ -20,6 +22,30 @@ std::size_t context_size(const CompletionRequest& request, const ModelTraits& tr
   const std::int64_t n = request.generation.n_predict;
   const std::size_t more = n < 0 ? kOpenEnd : static_cast<std::size_t>(n);
   return std::min(traits.n_ctx_train, std::max(kDefaultContext, n_prompt + more));
+}
+
+// Goes on with the prompt, and looks at everything that enters a product meanwhile: beside reading
+// the weights that costs nothing.
+GenerationResult generate_finite(OpenModel& open, Session& session, const Tokenizer& tokenizer,
+                                 std::span<const Token> tokens, const GenerationOptions& options,
+                                 const GenerationCallbacks& callbacks) {
+  FiniteWatch watch(open.pool);
+  session.set_observer(&watch);
+  GenerationCallbacks watched = callbacks;
+  watched.should_stop = [&] {
+    return watch.first().has_value() || (callbacks.should_stop && callbacks.should_stop());
+  };
+  GenerationResult result = generate(session, tokenizer, tokens, options, watched);
+  session.set_observer(nullptr);
+  if (watch.first() || result.end == GenerationEnd::kNotFinite) {
+    RunOptions run;
+    run.k_format = session.options().k_format;
+    run.v_format = session.options().v_format;
+    throw failed(fmt::format(
+        "after {} tokens: the output of the model is not finite; {}", result.tokens.size(),
+        locate_non_finite({*open.model}, open.kernels, open.pool, result.tokens, run)));
+  }
+  return result;
 }
 
 }  // namespace
@@ -41,6 +67,7 @@ CompletionResult complete(const CompletionRequest& request, const GenerationCall
     throw usage_error(fmt::format("the prompt has {} tokens, the context {} (see -c)",
                                   tokens.size(), result.n_ctx));
   }
+  for (const std::string& warning : metadata_warnings(open.file.metadata())) notes.warn(warning);
   for (const std::string& warning : context_warnings(open.file.metadata(), result.n_ctx)) {
     notes.warn(warning);
   }
@@ -48,7 +75,8 @@ CompletionResult complete(const CompletionRequest& request, const GenerationCall
                   session_options(request.engine, result.n_ctx, 1));
   result.load_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  result.generation = generate(session, tokenizer, tokens, request.generation, callbacks);
+  result.generation =
+      generate_finite(open, session, tokenizer, tokens, request.generation, callbacks);
   return result;
 }
 

@@ -23,7 +23,8 @@ struct CompletionResult {
   GenerationResult generation;
 };
 
-// Error (kUsage) for a prompt that the context does not hold.
+// Error (kUsage) for a prompt that the context does not hold; (kFailed) for a model whose numbers
+// are not finite, naming layer and weight.
 CompletionResult complete(const CompletionRequest& request, const GenerationCallbacks& callbacks,
                           const Notes& notes);
 

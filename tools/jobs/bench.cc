@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "models/registry.h"
+#include "runtime/base/error.h"
 #include "tools/jobs/engine.h"
 #include "tools/jobs/model_type.h"
 
@@ -45,13 +46,22 @@ class BenchRun {
       setup.options = options;
       SpeedBench bench(model, kernels_, pool, topology_, with_callbacks(options));
       for (const SpeedTest& test : request_.tests) {
-        const SpeedResult result = bench.run(test);
+        const SpeedResult result = measure(bench, test, setup.model_filename);
         if (stopped()) return false;
         if (callbacks_.on_row) callbacks_.on_row(setup, result);
         ++n_tests_done_;
       }
     }
     return true;
+  }
+
+  // One of several models may be at fault.
+  static SpeedResult measure(SpeedBench& bench, const SpeedTest& test, const std::string& path) {
+    try {
+      return bench.run(test);
+    } catch (const Error& error) {
+      throw Error(error.kind(), path + ": " + error.what());
+    }
   }
 
   bool stopped() const { return callbacks_.should_stop && callbacks_.should_stop(); }

@@ -10,6 +10,7 @@
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
+#include "runtime/base/finite.h"
 #include "runtime/decode_rows.h"
 #include "runtime/gguf/gguf_file.h"
 
@@ -18,13 +19,6 @@ namespace {
 
 constexpr std::uint64_t kSampledRows = 16;
 constexpr std::uint64_t kChunkElements = 8U << 20;  // between two calls of the progress
-
-// The sum is of zeros, unless something is not finite.
-bool all_finite(const float* x, std::size_t n) noexcept {
-  float sum = 0.0f;
-  for (std::size_t i = 0; i < n; ++i) sum += x[i] * 0.0f;
-  return sum == 0.0f;
-}
 
 class Verifier {
  public:

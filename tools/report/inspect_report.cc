@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/quote.h"
+#include "runtime/gguf/shape_text.h"
 #include "tools/report/document.h"
 #include "tools/report/text_table.h"
 #include "tools/report/units.h"
@@ -71,12 +72,6 @@ Json value_json(const Value& v, bool full) {
 }
 
 // ---- text
-
-std::string shape_text(const TensorInfo& t) {
-  std::string out = fmt::format("{}", t.dims[0]);
-  for (std::uint32_t d = 1; d < t.n_dims; ++d) out += fmt::format(" x {}", t.dims[d]);
-  return out;
-}
 
 std::string formats_text(const SizeGroup& group) {
   std::string out;

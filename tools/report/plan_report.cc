@@ -11,6 +11,7 @@
 #include "quant/plan/plan_file.h"
 #include "quant/plan/plan_summary.h"
 #include "runtime/base/quote.h"
+#include "runtime/gguf/shape_text.h"
 #include "tools/report/document.h"
 #include "tools/report/text_table.h"
 
@@ -21,12 +22,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kShownProblems = 5;
 constexpr std::size_t kShownRows = 20;  // at either end of a table that is cut
-
-std::string shape_text(const TensorInfo& t) {
-  std::string text = fmt::format("{}", t.dims[0]);
-  for (std::uint32_t d = 1; d < t.n_dims; ++d) text += fmt::format(" x {}", t.dims[d]);
-  return text;
-}
 
 std::vector<std::string> table_row(const PlannedTensor& t, bool renamed) {
   std::vector<std::string> row = {

@@ -178,7 +178,7 @@ TEST_F(Inputs, EvaluationsWriteOverNone) {
 
 TEST_F(Inputs, OutputsThatCannotBeAreKnownBeforeTheWork) {
   fs::create_directory("folder");
-  for (const char* out : {"folder", "folder/", "no/such", "", "/dev/null"}) {
+  for (const char* out : {"folder", "folder/", "no/such", "/dev/null"}) {
     EXPECT_THROW(run_command(add_imatrix, {"imatrix", "-m", "absent", "-f", "text", "-o", out}),
                  Error);
     EXPECT_EQ(message_of(
@@ -277,7 +277,7 @@ TEST_F(Inputs, AQuantizationThatASignalEndsGoesOnLater) {
     const std::string journal = text_of("new.part.journal");
     return std::count(journal.begin(), journal.end(), '\n') > 3;
   };
-  EXPECT_EQ(program.signal_when(some_done, {SIGHUP, SIGINT}), 129);
+  EXPECT_EQ(program.signal_when(some_done, {SIGHUP}), 129);
   EXPECT_TRUE(fs::exists("new.part"));
   EXPECT_FALSE(fs::exists("new"));
   const auto rest = run_command(add_quantize, {"quantize", "--resume", "model", "new", "IQ3_S"});

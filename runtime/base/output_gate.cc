@@ -80,7 +80,7 @@ OutputTarget OutputGate::checked(const std::string& path, const OutputRequest& r
   target.resumable_ = request.resumable;
   ResolvedPath resolved;
   if (path == "-") {
-    resolved.descriptor = STDOUT_FILENO;
+    resolved.descriptor = kStandardOutput;
   } else {
     resolved = resolve_path(path);
     target.path_ = resolved.path;

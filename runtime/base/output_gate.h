@@ -19,6 +19,7 @@
 namespace lathe {
 
 inline constexpr std::string_view kTemporarySuffix = ".part";
+inline constexpr int kStandardOutput = 1;  // the open file that "-" stands for
 
 // Whether something that is no file, as a pipe or a terminal, can take it.
 enum class OutputKind { kBinary, kText };
@@ -40,7 +41,7 @@ class OutputTarget {
   // A pipe, a device, or an open file: written straight through.
   bool is_stream() const noexcept { return stream_; }
   int descriptor() const noexcept { return descriptor_; }  // of such an open file, or -1
-  bool is_standard_output() const noexcept { return descriptor_ == 1; }
+  bool is_standard_output() const noexcept { return descriptor_ == kStandardOutput; }
 
  private:
   friend class OutputGate;

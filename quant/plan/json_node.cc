@@ -26,7 +26,7 @@ class StructureCheck {
     if (event == Event::object_end) keys_.pop_back();
     if (event == Event::key && !keys_.back().insert(parsed.get<std::string>()).second) {
       throw bad_input(file_, fmt::format("the key {} stands twice in one object",
-                                         lathe::quoted(parsed.get<std::string>())));
+                                         quoted(parsed.get<std::string>())));
     }
     return true;
   }
@@ -68,7 +68,7 @@ void JsonNode::check_keys(std::initializer_list<std::string_view> known) const {
   if (!json_->is_object()) fail("expected an object, found " + kind());
   for (const auto& [key, value] : json_->items()) {
     if (std::find(known.begin(), known.end(), key) == known.end()) {
-      fail("unknown key " + lathe::quoted(key));
+      fail("unknown key " + quoted(key));
     }
   }
 }

@@ -45,11 +45,11 @@ std::vector<int> parse_layer_list(std::string_view text, int n_layer, std::strin
     if (!range) {
       throw usage_error(
           fmt::format("{} {}: {} is no layer and no range; expected a list as 4,5,10-12", option,
-                      lathe::quoted(text), lathe::quoted(item)));
+                      quoted(text), quoted(item)));
     }
     if (range->last >= n_layer) {
       throw usage_error(fmt::format("{} {}: there is no layer {}; the model has layers 0 to {}",
-                                    option, lathe::quoted(text), std::max(range->first, n_layer),
+                                    option, quoted(text), std::max(range->first, n_layer),
                                     n_layer - 1));
     }
     for (int layer = range->first; layer <= range->last; ++layer) layers.push_back(layer);

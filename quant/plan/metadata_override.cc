@@ -15,7 +15,7 @@ namespace lathe {
 namespace {
 
 Error malformed(std::string_view text, std::string_view problem) {
-  return usage_error(fmt::format("--override-kv {}: {}", lathe::quoted(text), problem));
+  return usage_error(fmt::format("--override-kv {}: {}", quoted(text), problem));
 }
 
 template <typename T>

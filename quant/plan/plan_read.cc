@@ -29,8 +29,8 @@ constexpr int kMaxDepth = 8;
 Format format_of(const JsonNode& node) {
   Format format;
   if (!format_from_name(node.text(), &format)) {
-    node.fail(fmt::format("unknown type {}; there are: {}", lathe::quoted(node.text()),
-                          all_format_names()));
+    node.fail(
+        fmt::format("unknown type {}; there are: {}", quoted(node.text()), all_format_names()));
   }
   return format;
 }
@@ -40,7 +40,7 @@ MetadataOverride override_of(const JsonNode& node) {
   const std::string& key = node.at("key").text();
   const std::string& type = node.at("type").text();
   if (key.find('=') != key.npos) node.at("key").fail("a key has no '='");
-  if (type.find(':') != type.npos) node.at("type").fail("unknown type " + lathe::quoted(type));
+  if (type.find(':') != type.npos) node.at("type").fail("unknown type " + quoted(type));
   const JsonNode value = node.at("value");
   const std::string text = type == "str"    ? value.text()
                            : type == "bool" ? (value.boolean() ? "true" : "false")
@@ -68,7 +68,7 @@ void read_shape(const JsonNode& node, TensorInfo& info) {
 void check_target(const JsonNode& node, const PlannedTensor& t) {
   if (t.copied()) return;
   if (!is_quantizable(t.source)) {
-    node.fail(fmt::format("{} always keeps its type, {}; found {}", lathe::quoted(t.source.name),
+    node.fail(fmt::format("{} always keeps its type, {}; found {}", quoted(t.source.name),
                           format_name(t.source.format), format_name(t.format)));
   }
   if (format_for_row(t.format, t.source.cols()) != t.format) {
@@ -117,12 +117,11 @@ void read_tensors(const JsonNode& node, Plan& plan) {
   for (const JsonNode& element : node.elements()) {
     PlannedTensor t = tensor_of(element, plan.recipe);
     if (!names.insert(t.source.name).second) {
-      element.fail(fmt::format("tensor {} stands twice", lathe::quoted(t.source.name)));
+      element.fail(fmt::format("tensor {} stands twice", quoted(t.source.name)));
     }
     auto name = name_after_pruning(t.source.name, plan.pruned_layers);
     if (!name) {
-      element.fail(
-          fmt::format("tensor {} is in a layer that is pruned", lathe::quoted(t.source.name)));
+      element.fail(fmt::format("tensor {} is in a layer that is pruned", quoted(t.source.name)));
     }
     t.name = std::move(*name);
     plan.tensors.push_back(std::move(t));
@@ -155,7 +154,7 @@ void check_identity(const PlanFile& file, const ModelHeader& model) {
   };
   if (file.architecture != model.architecture) {
     fail(fmt::format("the architecture is {} in the plan and {} in the model",
-                     lathe::quoted(file.architecture), lathe::quoted(model.architecture)));
+                     quoted(file.architecture), quoted(model.architecture)));
   }
   if (file.n_layer != model.n_layer) {
     fail(fmt::format("there are {} layers in the plan and {} in the model", file.n_layer,
@@ -221,7 +220,7 @@ Plan plan_for_model(const PlanFile& file, const ModelHeader& model) {
     if (it == planned.end()) {
       throw bad_input(file.origin, fmt::format("made for another model: tensor {} of the model is "
                                                "not in the plan",
-                                               lathe::quoted(tensor.name)));
+                                               quoted(tensor.name)));
     }
     plan.tensors.push_back(*it->second);
     take_source(file, tensor, plan.tensors.back());
@@ -230,7 +229,7 @@ Plan plan_for_model(const PlanFile& file, const ModelHeader& model) {
   if (!planned.empty()) {
     throw bad_input(file.origin, fmt::format("made for another model: tensor {} of the plan is not "
                                              "in the model",
-                                             lathe::quoted(planned.begin()->first)));
+                                             quoted(planned.begin()->first)));
   }
   plan.edited = decisions_sha256(plan) != file.decisions_sha256;
   return plan;

@@ -23,7 +23,7 @@ Json override_json(const MetadataOverride& override) {
 Json tensor_json(const PlannedTensor& t) {
   const TensorInfo& source = t.source;
   if (!is_valid_utf8(source.name)) {
-    throw failed("tensor " + lathe::quoted(source.name) +
+    throw failed("tensor " + quoted(source.name) +
                  ": the name is no UTF-8 and cannot stand in a plan file");
   }
   Json out{{"name", source.name},

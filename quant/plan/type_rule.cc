@@ -24,7 +24,7 @@ Format rule_format(std::string_view label, std::string_view name) {
   Format format;
   if (format_from_name(name, &format)) return format;
   const bool recipe = find_recipe(name) != nullptr;
-  malformed(label, fmt::format("{} is {}; types are: {}", lathe::quoted(name),
+  malformed(label, fmt::format("{} is {}; types are: {}", quoted(name),
                                recipe ? "a recipe, no type of a tensor" : "no type of a tensor",
                                all_format_names()));
 }

@@ -187,7 +187,7 @@ class Reader {
 
   [[noreturn]] void refuse_command(const std::string& word,
                                    const std::vector<std::string>& names) const {
-    std::string text = fmt::format("{} no command {}", it_has(), lathe::quoted(word));
+    std::string text = fmt::format("{} no command {}", it_has(), quoted(word));
     const std::string near = nearest(word, names);
     if (const std::string_view answer = answer_to_foreign_command(word); !answer.empty()) {
       text += fmt::format(": {}", answer);

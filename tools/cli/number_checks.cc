@@ -21,7 +21,7 @@ std::string range_text(const char* kind, T least, T most, T no_least, T no_most)
 }
 
 std::string refused(const std::string& wanted, const std::string& text) {
-  return "expected " + wanted + ", found " + lathe::quoted(text);
+  return "expected " + wanted + ", found " + quoted(text);
 }
 
 }  // namespace

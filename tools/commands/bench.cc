@@ -51,7 +51,7 @@ SpeedTest parse_prompt_and_gen(const std::string& text) {
         test.n_prompt <= kMostTokens && test.n_gen <= kMostTokens && test.n_prompt + test.n_gen > 0;
     if (whole && sensible) return test;
   }
-  throw usage_error("-pg wants PROMPT,GENERATED like 512,128, not " + lathe::quoted(text));
+  throw usage_error("-pg wants PROMPT,GENERATED like 512,128, not " + quoted(text));
 }
 
 std::vector<SpeedTest> tests_of(const BenchOptions& o) {

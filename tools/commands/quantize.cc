@@ -45,7 +45,7 @@ int threads_from(const std::string& text) {
   int n = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
   if (error != std::errc{} || end != text.data() + text.size() || n < 1) {
-    throw usage_error(fmt::format("{} is no number of threads", lathe::quoted(text)));
+    throw usage_error(fmt::format("{} is no number of threads", quoted(text)));
   }
   return n;
 }
@@ -69,12 +69,11 @@ void take_arguments(QuantizeCommand& options) {
     throw usage_error(next == 1 ? "expected IN [OUT] RECIPE; no recipe is given"
                                 : fmt::format("expected IN [OUT] RECIPE; {} is no recipe; there "
                                               "are: {}",
-                                              lathe::quoted(last), recipe_names()));
+                                              quoted(last), recipe_names()));
   }
   if (!elsewhere || recipe_next()) set_recipe(plan, args[next++]);
   if (next < args.size()) options.n_threads = threads_from(args[next++]);
-  if (next < args.size())
-    throw usage_error(lathe::quoted(args[next]) + " is one argument too many");
+  if (next < args.size()) throw usage_error(quoted(args[next]) + " is one argument too many");
 }
 
 // "300M" or "4G": units of 10^6 and 10^9 bytes.
@@ -86,8 +85,7 @@ std::uint64_t split_size(const std::string& text) {
   const std::string unit(end, last);
   const std::uint64_t scale = unit == "M" ? 1000000 : unit == "G" ? 1000000000 : 0;
   if (error != std::errc{} || n == 0 || n > 1000000 || scale == 0) {
-    throw usage_error("--split-max-size: expected a size as 300M or 4G, found " +
-                      lathe::quoted(text));
+    throw usage_error("--split-max-size: expected a size as 300M or 4G, found " + quoted(text));
   }
   return n * scale;
 }

@@ -19,8 +19,8 @@ std::optional<Format> format_option(const char* option, const std::string& name)
   if (name.empty()) return std::nullopt;
   Format format;
   if (!format_from_name(name, &format)) {
-    throw usage_error(fmt::format("{}: unknown tensor type {}; there are: {}", option,
-                                  lathe::quoted(name), all_format_names()));
+    throw usage_error(fmt::format("{}: unknown tensor type {}; there are: {}", option, quoted(name),
+                                  all_format_names()));
   }
   return format;
 }
@@ -80,8 +80,8 @@ bool any_rule(const PlanOptions& options, bool is_file) {
 
 void check_options_with_plan(const PlanOptions& o) {
   if (!o.recipe.empty()) {
-    throw usage_error(fmt::format("--plan has a recipe of its own: leave out {} (--recipe)",
-                                  lathe::quoted(o.recipe)));
+    throw usage_error(
+        fmt::format("--plan has a recipe of its own: leave out {} (--recipe)", quoted(o.recipe)));
   }
   const std::pair<const char*, bool> given[] = {
       {"--tensor-type", any_rule(o, false)},

@@ -48,7 +48,7 @@ std::string check_loads(const GgufFile& written, const TensorSource& source) {
     return fmt::format(
         "{} was not loaded as a model: architecture {} is none that lathe runs; everything else "
         "was verified",
-        written.path(), lathe::quoted(architecture));
+        written.path(), quoted(architecture));
   }
   try {
     load(written);
@@ -80,7 +80,7 @@ std::string default_output(const PlanOptions& options) {
   if (fs::exists(fs::symlink_status(path, ignored))) {
     throw usage_error(fmt::format(
         "{} is there already; without OUT the new file would get that name: name another",
-        lathe::quoted(path)));
+        quoted(path)));
   }
   return path;
 }

@@ -41,7 +41,7 @@ std::size_t gold_index(const JsonNode& node, std::size_t n) {
     const std::string& text = node.text();
     if (text.empty()) node.fail("no right answer is given");
     const bool digits = text.size() <= 3 && text.find_first_not_of("0123456789") == text.npos;
-    if (!digits) node.fail("expected the number of an answer, found " + lathe::quoted(text));
+    if (!digits) node.fail("expected the number of an answer, found " + quoted(text));
     index = std::stoul(text);
   } else {
     index = node.uint(kMaxChoices);

@@ -66,7 +66,7 @@ std::size_t gold_of_line(std::string_view line, const std::string& where) {
     return static_cast<std::size_t>(line[0] - '0');
   }
   throw bad_input(where, fmt::format("expected the number of the right ending, 0 to {}, found {}",
-                                     kEndings - 1, lathe::quoted(line)));
+                                     kEndings - 1, quoted(line)));
 }
 
 }  // namespace

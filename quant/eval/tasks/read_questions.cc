@@ -52,9 +52,9 @@ std::size_t index_of_key(const JsonNode& key, const Answers& answers) {
   const auto& labels = answers.labels;
   if (!labels.empty()) {
     const auto it = std::find(labels.begin(), labels.end(), label);
-    if (it == labels.end()) key.fail("no answer has the label " + lathe::quoted(label));
+    if (it == labels.end()) key.fail("no answer has the label " + quoted(label));
     if (std::find(it + 1, labels.end(), label) != labels.end()) {
-      key.fail("two answers have the label " + lathe::quoted(label));
+      key.fail("two answers have the label " + quoted(label));
     }
     return static_cast<std::size_t>(it - labels.begin());
   }
@@ -64,8 +64,7 @@ std::size_t index_of_key(const JsonNode& key, const Answers& answers) {
     index = static_cast<std::size_t>(label[0] - '1');
   }
   if (index >= n) {
-    key.fail(
-        fmt::format("expected the letter of one of {} answers, found {}", n, lathe::quoted(label)));
+    key.fail(fmt::format("expected the letter of one of {} answers, found {}", n, quoted(label)));
   }
   return index;
 }
@@ -136,7 +135,7 @@ Tasks read_mmlu_csv(std::string_view text, const std::string& path) {
     const std::size_t gold = letter_index(trimmed(row.back()), kAnswers);
     if (gold == kAnswers) {
       throw bad_input(task.where,
-                      "expected A, B, C or D as the answer, found " + lathe::quoted(row.back()));
+                      "expected A, B, C or D as the answer, found " + quoted(row.back()));
     }
     for (std::size_t a = 0; a < kAnswers; ++a) task.choices.push_back({row[1 + a], a == gold});
     check_task(task);

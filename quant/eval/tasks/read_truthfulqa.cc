@@ -57,8 +57,7 @@ class TruthfulShape {
   void add_key(std::string key) {
     std::vector<std::string>& keys = keys_.back();
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) {
-      throw bad_input(path_,
-                      fmt::format("the key {} stands twice in one object", lathe::quoted(key)));
+      throw bad_input(path_, fmt::format("the key {} stands twice in one object", quoted(key)));
     }
     if (keys.size() == kMaxChoices) {
       throw bad_input(path_, fmt::format("more than {} answers", kMaxChoices));
@@ -83,7 +82,7 @@ std::vector<TaskChoice> targets_of(const Json& targets, const std::string& where
     const bool known = label.is_number_integer() && (label == 0 || label == 1);
     if (!known) {
       throw bad_input(where, fmt::format("expected a label of 0 or 1 for the answer {}, found {}",
-                                         lathe::quoted(answer), printable(label.dump())));
+                                         quoted(answer), printable(label.dump())));
     }
     choices.push_back({answer, label == 1});
   }

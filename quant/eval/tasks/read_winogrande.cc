@@ -19,11 +19,10 @@ struct Row {
 Task task_of(const Row& row, const std::string& where) {
   const std::size_t gap = row.sentence.find('_');
   if (gap == std::string::npos || row.sentence.find('_', gap + 1) != std::string::npos) {
-    throw bad_input(where,
-                    "expected a sentence with one gap '_', found " + lathe::quoted(row.sentence));
+    throw bad_input(where, "expected a sentence with one gap '_', found " + quoted(row.sentence));
   }
   if (row.answer != "1" && row.answer != "2") {
-    throw bad_input(where, "expected 1 or 2 as the answer, found " + lathe::quoted(row.answer));
+    throw bad_input(where, "expected 1 or 2 as the answer, found " + quoted(row.answer));
   }
   Task task;
   task.question = row.sentence.substr(0, gap);

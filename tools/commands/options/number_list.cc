@@ -68,14 +68,14 @@ std::vector<std::size_t> numbers_of(const std::vector<std::string>& texts) {
   std::vector<std::size_t> numbers;
   for (const std::string& text : texts) {
     const std::optional<Range> range = parse_range(text);
-    if (!range) throw usage_error("no number or range of numbers: " + lathe::quoted(text));
+    if (!range) throw usage_error("no number or range of numbers: " + quoted(text));
     for_each(*range, [&](std::size_t n) {
       numbers.push_back(n);
       return numbers.size() <= kMostNumbers;
     });
     if (numbers.size() > kMostNumbers) {
-      throw usage_error(fmt::format("more than {} numbers are asked for by {}", kMostNumbers,
-                                    lathe::quoted(text)));
+      throw usage_error(
+          fmt::format("more than {} numbers are asked for by {}", kMostNumbers, quoted(text)));
     }
   }
   return numbers;
@@ -88,7 +88,7 @@ std::function<std::string(const std::string&)> number_list_check(std::size_t lea
     if (range && range->first >= least && range->last <= most) return {};
     return fmt::format(
         "expected numbers from {} to {}, as 512 or 1-8 or 1-8+2 or 128-1024*2, found {}", least,
-        most, lathe::quoted(text));
+        most, quoted(text));
   };
 }
 

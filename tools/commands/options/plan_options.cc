@@ -92,8 +92,8 @@ void add_plan_options(CLI::App& command, PlanOptions& o) {
 void set_recipe(PlanOptions& options, const std::string& argument) {
   if (argument.empty()) return;
   if (!options.recipe.empty()) {
-    throw usage_error("two recipes are given: " + lathe::quoted(argument) + " and --recipe " +
-                      lathe::quoted(options.recipe));
+    throw usage_error("two recipes are given: " + quoted(argument) + " and --recipe " +
+                      quoted(options.recipe));
   }
   options.recipe = argument;
 }

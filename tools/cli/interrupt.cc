@@ -58,6 +58,7 @@ int run_interruptible(const std::function<void()>& work, const std::function<voi
   const InterruptGuard interrupt;
   try {
     work();
+    flush_output();  // while what was worked out can still be kept
     return 0;
   } catch (const LostOutput&) {
     if (keep) keep();

@@ -64,6 +64,7 @@ void take_arguments(QuantizeCommand& options) {
            !(elsewhere && is_recipe_number(args[next]));
   };
   if (next < args.size() && !recipe_next()) options.job.out = args[next++];
+  if (next == 2 && options.job.out.empty()) throw usage_error("the name of the output is empty");
   if (!elsewhere && next == args.size()) {
     const std::string& last = args.back();
     throw usage_error(next == 1 ? "expected IN [OUT] RECIPE; no recipe is given"

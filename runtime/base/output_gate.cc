@@ -110,7 +110,9 @@ OutputTarget OutputGate::checked(const std::string& path, const OutputRequest& r
 // Of a stream, that the open file is an input. Of a file, also by its temporary name.
 void OutputGate::refuse_inputs(const OutputTarget& target, const OutputRequest& request,
                                const std::string& folder) const {
-  refuse_input(target.path().empty() ? "/proc/self/fd/1" : target.path(), target.name() + ": ");
+  refuse_input(
+      target.path().empty() ? "/proc/self/fd/" + std::to_string(kStandardOutput) : target.path(),
+      target.name() + ": ");
   if (target.path().empty()) return;
   if (request.resumable) {
     refuse_input(temporary_of(target), target.name() + ": while it is written it is called " +

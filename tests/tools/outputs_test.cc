@@ -22,6 +22,7 @@
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 #include "tools/cli/interrupt.h"
+#include "tools/cli/standard_output.h"
 
 namespace lathe {
 namespace {
@@ -193,6 +194,25 @@ TEST_F(Inputs, OutputsThatCannotBeAreKnownBeforeTheWork) {
   }
 }
 
+TEST_F(Inputs, AnEmptyNameIsNoName) {
+  EXPECT_THROW(run_command(add_imatrix, {"imatrix", "-m", "model", "-f", "text", "-o", ""}), Error);
+  EXPECT_THROW(run_command(add_plan, {"plan", "model", "Q4_0", "-o", ""}), Error);
+  EXPECT_THROW(run_command(add_quantize, {"quantize", "model", "", "Q4_0"}), Error);
+  for (const char* option : {"--save-base", "--save-logits", "--checkpoint"}) {
+    EXPECT_THROW(run_command(add_eval, {"eval", "ppl", "-m", "model", "-f", "text", option, ""}),
+                 test::CommandLineError);
+  }
+}
+
+// A result that nobody gets: what was measured for it is kept.
+TEST(Signals, LostOutputIsKeptAndPassedOn) {
+  int kept = 0;
+  EXPECT_THROW(run_interruptible([] { throw LostOutput("gone"); }, [&] { ++kept; }), LostOutput);
+  EXPECT_EQ(kept, 1);
+  EXPECT_THROW(run_interruptible([] { throw failed("else"); }, [&] { ++kept; }), Error);
+  EXPECT_EQ(kept, 1);
+}
+
 TEST_F(Inputs, ThePlanIsAllThatStandsOnStandardOutput) {
   for (const char* out : {"-", "/dev/stdout", "/proc/self/fd/1"}) {
     const auto result = run_command(add_plan, {"plan", "model", "Q4_0", "-o", out});
@@ -292,6 +312,17 @@ TEST_F(Inputs, AnImatrixThatASignalEndsIsWhatWasCollected) {
   EXPECT_EQ(program.signal_when(some_done, {SIGTERM}), 143);
   EXPECT_GE(read_imatrix("new").chunk_count, 2u);
   EXPECT_TRUE(fs::exists("new.resume"));
+}
+
+TEST_F(Inputs, AnEvaluationWithoutAReaderKeepsItsCheckpoint) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  fs::create_symlink("/dev/full", "stdout");
+  Program program({"eval", "ppl", "-t", "1", "-m", "model", "-f", "text", "-c", "64", "--chunks",
+                   "3", "--json", "--checkpoint", "kept"});
+  if (!program.started()) GTEST_SKIP() << "lathe is not built beside the tests";
+  EXPECT_EQ(program.signal_when([] { return true; }, {}), 1);
+  EXPECT_TRUE(fs::exists("kept"));
+  EXPECT_THAT(text_of("stderr"), HasSubstr("3 chunks are kept"));
 }
 
 TEST_F(Inputs, AnEvaluationThatASignalEndsKeepsItsCheckpoint) {

@@ -187,6 +187,7 @@ void add_eval_ppl(CLI::App& eval, ToolContext& context) {
   command
       ->add_option("--save-base", options->base,
                    "Write lathe's compact base: the likeliest tokens of each position")
+      ->check(output_name)
       ->type_name("FILE")
       ->group(group);
   command
@@ -206,6 +207,7 @@ void add_eval_ppl(CLI::App& eval, ToolContext& context) {
   command
       ->add_option("--save-logits,--kl-divergence-base", options->logits,
                    "Write all logits in 16 bits, as llama.cpp reads and writes them")
+      ->check(output_name)
       ->type_name("FILE")
       ->group(group);
   command->callback([options, &context] {

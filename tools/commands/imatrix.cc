@@ -89,7 +89,8 @@ ImatrixFiles admit_files(const ImatrixOptions& options) {
 
 // ---- collecting and combining
 
-void collect(ImatrixRun& run, const ImatrixOptions& options) {
+// `written`: set when the importance matrix is there.
+void collect(ImatrixRun& run, const ImatrixOptions& options, bool* written) {
   RunningValues values("imatrix", run.n_chunks(), options.request.perplexity);
   std::size_t n_shown = run.n_before();
   const Imatrix imatrix = run.run([&](std::size_t n_chunks, const std::optional<Estimate>& ppl,
@@ -101,6 +102,7 @@ void collect(ImatrixRun& run, const ImatrixOptions& options) {
     values.update(fraction, step);
     return !InterruptGuard::requested();
   });
+  *written = true;
   values.finish();
   put_text(imatrix_text(imatrix, options.out, options.request.legacy_form, run.perplexity()));
 }
@@ -109,6 +111,7 @@ int collect_command(const ImatrixOptions& options, const ToolContext& context) {
   const ImatrixFiles files = admit_files(options);
   const Notes notes = notes_on_screen();
   std::optional<ImatrixRun> run;
+  bool written = false;
   const auto work = [&] {
     {
       Progress progress("imatrix");
@@ -118,9 +121,10 @@ int collect_command(const ImatrixOptions& options, const ToolContext& context) {
                     return !InterruptGuard::requested();
                   });
     }
-    collect(*run, options);
+    collect(*run, options, &written);
   };
   return run_interruptible(work, [&] {
+    if (written) return say("the importance matrix is there: " + options.out);
     say(run && run->saved()
             ? options.out + " holds what was collected; the same command with --resume goes on"
             : "nothing was written");

@@ -7,6 +7,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
+#include "runtime/base/quote.h"
 #include "runtime/gguf/gguf_parse.h"
 #include "runtime/gguf/gguf_writer.h"
 
@@ -14,8 +15,10 @@ namespace lathe {
 namespace {
 
 constexpr std::string_view kType = "lathe.eval-checkpoint";
-constexpr std::string_view kSizes = "unit_sizes";
-constexpr std::string_view kNumbers = "numbers";
+constexpr std::string_view kAbout = "about", kUnits = "units", kWriter = "writer";
+constexpr std::string_view kSizes = "unit_sizes", kNumbers = "numbers";
+constexpr std::string_view kIdentityPrefix = "of.";
+constexpr std::size_t kShownCharacters = 24;  // of a value; a hash has more
 
 template <typename T>
 std::span<const T> require_array(const Metadata& metadata, std::string_view key) {
@@ -25,9 +28,30 @@ std::span<const T> require_array(const Metadata& metadata, std::string_view key)
   return *array;
 }
 
+void require_type(const Metadata& metadata) {
+  if (metadata.require_text("general.type") == kType) return;
+  metadata.fail("general.type", "this file is no checkpoint of an evaluation");
+}
+
+std::string text_or_empty(const Metadata& metadata, std::string_view key) {
+  return std::string(metadata.text(key).value_or(""));
+}
+
+const std::string* find(const RunIdentity& identity, const std::string& name) {
+  const auto it = std::find_if(identity.begin(), identity.end(),
+                               [&](const auto& entry) { return entry.first == name; });
+  return it == identity.end() ? nullptr : &it->second;
+}
+
+std::string shown(const std::string* value) {
+  if (value == nullptr) return quoted("");
+  if (value->size() <= kShownCharacters) return quoted(*value);
+  return quoted(value->substr(0, kShownCharacters) + "...");
+}
+
 }  // namespace
 
-void write_eval_checkpoint(const UnitRecords& records, const RunIdentity& identity,
+void write_eval_checkpoint(const UnitRecords& records, const CheckpointLabel& label,
                            const OutputTarget& target) {
   std::vector<std::uint64_t> sizes;
   std::vector<double> numbers;
@@ -37,7 +61,10 @@ void write_eval_checkpoint(const UnitRecords& records, const RunIdentity& identi
   }
   Metadata metadata;
   metadata.set("general.type", Value::text(std::string(kType)));
-  put_identity(identity, metadata);
+  metadata.set(kAbout, Value::text(label.about));
+  metadata.set(kUnits, Value::text(label.units));
+  metadata.set(kWriter, Value::text(label.writer));
+  put_identity(label.identity, metadata);
   metadata.set(kSizes, Value::array(std::span<const std::uint64_t>(sizes)));
   metadata.set(kNumbers, Value::array(std::span<const double>(numbers)));
   GgufWriter out(target, std::move(metadata));
@@ -54,9 +81,7 @@ UnitRecords parse_eval_checkpoint(std::span<const std::uint8_t> bytes, const Run
                                   const std::string& path) {
   const GgufContents contents = parse_gguf(bytes, path);
   const Metadata& metadata = contents.metadata;
-  if (metadata.require_text("general.type") != kType) {
-    metadata.fail("general.type", "this file is no checkpoint of an evaluation");
-  }
+  require_type(metadata);
   check_identity(metadata, identity, path);
   std::span<const double> left = require_array<double>(metadata, kNumbers);
   if (!std::all_of(left.begin(), left.end(), [](double v) { return std::isfinite(v); })) {
@@ -73,14 +98,44 @@ UnitRecords parse_eval_checkpoint(std::span<const std::uint8_t> bytes, const Run
   return records;
 }
 
+CheckpointLabel read_checkpoint_label(const std::string& path) {
+  const MappedFile file(path);
+  const GgufContents contents = parse_gguf(file.bytes(), path);
+  const Metadata& metadata = contents.metadata;
+  require_type(metadata);
+  CheckpointLabel label{.about = text_or_empty(metadata, kAbout),
+                        .units = text_or_empty(metadata, kUnits),
+                        .writer = text_or_empty(metadata, kWriter),
+                        .n_units = require_array<std::uint64_t>(metadata, kSizes).size()};
+  for (const MetadataEntry& entry : metadata) {
+    if (!entry.key.starts_with(kIdentityPrefix)) continue;
+    label.identity.emplace_back(entry.key.substr(kIdentityPrefix.size()),
+                                metadata.text(entry.key).value_or(""));
+  }
+  return label;
+}
+
 bool is_eval_checkpoint(const std::string& path) {
   try {
-    const MappedFile file(path);
-    const GgufContents contents = parse_gguf(file.bytes(), path);
-    return contents.metadata.text("general.type") == kType;
+    read_checkpoint_label(path);
+    return true;
   } catch (const Error&) {
     return false;
   }
+}
+
+std::vector<std::string> identity_differences(const RunIdentity& was, const RunIdentity& now) {
+  std::vector<std::string> out;
+  const auto compare = [&](const std::string& name) {
+    const std::string *before = find(was, name), *after = find(now, name);
+    if (before != nullptr && after != nullptr && *before == *after) return;
+    out.push_back(fmt::format("its {} was {}, now it is {}", name, shown(before), shown(after)));
+  };
+  for (const auto& [name, value] : now) compare(name);
+  for (const auto& [name, value] : was) {
+    if (find(now, name) == nullptr) compare(name);
+  }
+  return out;
 }
 
 void check_record_sizes(const UnitRecords& records,

@@ -256,7 +256,7 @@ TEST_F(Measures, AMeasurementGoesOn) {
   ASSERT_EQ(records.size(), 2u);
   const TempDir dir;
   const RunIdentity identity = {{"text", "some"}};
-  write_eval_checkpoint(records, identity, test::output(dir.file("c")));
+  write_eval_checkpoint(records, {.identity = identity}, test::output(dir.file("c")));
   ChunkRecords kept = read_eval_checkpoint(dir.file("c"), identity);
   EXPECT_EQ(kept, records);
   std::vector<double> fractions;
@@ -288,7 +288,7 @@ TEST(EvalCheckpoints, HoldAnyNumberOfUnits) {
   const TempDir dir;
   UnitRecords records(100'000, {1.0, 2.0});
   records[7] = {};
-  write_eval_checkpoint(records, {{"text", "some"}}, test::output(dir.file("c")));
+  write_eval_checkpoint(records, {.identity = {{"text", "some"}}}, test::output(dir.file("c")));
   EXPECT_EQ(read_eval_checkpoint(dir.file("c"), {{"text", "some"}}), records);
 }
 

@@ -116,7 +116,7 @@ TEST(BenchOutput, JsonLinesAreOneLineEach) {
 
 TEST(BenchOutput, CsvQuotesTextAndNamesColumnsOnce) {
   const std::string first = bench_line(BenchFormat::kCsv, sample_row(), true);
-  EXPECT_TRUE(first.starts_with("build_commit, build_number, cpu_info"));
+  EXPECT_TRUE(first.starts_with("build_commit,build_number,cpu_info"));
   EXPECT_NE(first.find("\"Some \"\"CPU\"\", it's fast\""), std::string::npos);
   const std::string second = bench_line(BenchFormat::kCsv, sample_row(), false);
   EXPECT_EQ(first.substr(first.find('\n') + 1), second);

@@ -100,7 +100,7 @@ TEST(CommandLine, UnknownCommandsNameTheNearestOrWhatToUse) {
   EXPECT_THAT(refusal({"cli"}), HasSubstr("use `lathe run`"));
   EXPECT_THAT(refusal({"serve"}), HasSubstr("not in lathe yet"));
   EXPECT_THAT(refusal({"convert"}), HasSubstr("does not convert"));
-  EXPECT_THAT(refusal({"zzzzzzzz"}), HasSubstr("there are: bench cpu eval"));
+  EXPECT_THAT(refusal({"zzzzzzzz"}), HasSubstr("there are: bench checkpoints cpu eval"));
   EXPECT_THAT(refusal({}), HasSubstr("no command is given (there are: bench"));
   EXPECT_THAT(refusal({"eval"}), HasSubstr("no command is given (there are: ppl"));
   EXPECT_THAT(read_line({"--help"}).args, ElementsAre("--help"));

@@ -14,8 +14,8 @@
 #include "tests/support/error_of.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
-#include "tools/cli/interrupt.h"
-#include "tools/jobs/card_run.h"
+#include "tools/jobs/card_compare.h"
+#include "tools/jobs/card_job.h"
 
 namespace lathe {
 namespace {
@@ -34,12 +34,16 @@ class EvalAll : public testing::Test {
  protected:
   EvalAll() {
     ::setenv("XDG_STATE_HOME", dir_.path().c_str(), 1);
+    ::setenv("XDG_CACHE_HOME", dir_.path().c_str(), 1);
     write_tests();
     // A second model: the same, worse.
     small_ = file("small.gguf");
     run_command(add_quantize, {"quantize", kModel, small_, "Q3_K_S"});
   }
-  ~EvalAll() override { ::unsetenv("XDG_STATE_HOME"); }
+  ~EvalAll() override {
+    ::unsetenv("XDG_STATE_HOME");
+    ::unsetenv("XDG_CACHE_HOME");
+  }
 
   std::string file(const std::string& name) const { return dir_.file(name); }
 
@@ -112,15 +116,16 @@ TEST_F(EvalAll, GivesWhatTheSingleMeasuresGive) {
   EXPECT_EQ(small["arc"], single("arc", {"-f", file("arc.jsonl"), "--tasks", "5"})["score"]);
   EXPECT_TRUE(small["average"].is_null()) << "two tests are missing";
   EXPECT_EQ(card["tests"].size(), 3u);
-  EXPECT_EQ(card["tests"][0]["n_tasks"], 5);
-  EXPECT_EQ(card["tests"][0]["n_available"], 6);
+  EXPECT_EQ(card["tests"]["arc"]["n_tasks"], 5);
+  EXPECT_EQ(card["tests"]["arc"]["n_available"], 6);
+  EXPECT_EQ(card["base"], card["models"][0]["model"]);
   ASSERT_EQ(card["differences"].size(), 1u);
   const json& difference = card["differences"][0];
-  EXPECT_EQ(difference["against"], small_);
-  EXPECT_EQ(difference["model"], kModel);
-  EXPECT_NEAR(difference["ppl_ratio"]["difference"].get<double>(),
+  EXPECT_EQ(difference["against"], small["name"]);
+  EXPECT_EQ(difference["name"], card["models"][0]["name"]);
+  EXPECT_NEAR(difference["ppl_change"]["value"].get<double>(),
               kld["ppl_base"].get<double>() / kld["ppl"].get<double>() - 1.0, 1e-9);
-  EXPECT_EQ(difference["ppl_ratio"]["noise"], true) << "three chunks tell nothing";
+  EXPECT_EQ(difference["ppl_change"]["noise"], true) << "three chunks tell nothing";
 }
 
 TEST_F(EvalAll, ABaseFileStandsInForTheModel) {
@@ -134,7 +139,7 @@ TEST_F(EvalAll, ABaseFileStandsInForTheModel) {
   EXPECT_NEAR(with_file["models"][0]["kld"].get<double>(),
               with_model["models"][1]["kld"].get<double>(), 1e-5);
   EXPECT_EQ(with_file["models"][0]["ppl"], with_model["models"][1]["ppl"]);
-  EXPECT_THAT(with_file["base"].get<std::string>(), HasSubstr("logits"));
+  EXPECT_THAT(with_file["base"]["description"].get<std::string>(), HasSubstr("logits"));
   const json without = json::parse(all({"-m", kModel, "-m", small_, "--json"}, text()));
   EXPECT_NEAR(without["models"][0]["ppl"].get<double>(),
               with_model["models"][0]["ppl"].get<double>(), 1e-6);
@@ -160,17 +165,54 @@ TEST_F(EvalAll, TablesHoldWhatWasMeasured) {
   const std::string csv = card({"--csv"});
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 3) << csv;
   EXPECT_THAT(csv, HasSubstr(",kld,kld_error,"));
-  EXPECT_THAT(csv, testing::StartsWith("lathe,"));
-  EXPECT_THAT(csv, HasSubstr(",text_sha256,"));
-  EXPECT_THAT(csv, HasSubstr(",arc_sha256,"));
+  EXPECT_THAT(csv, testing::StartsWith("lathe.version,lathe.commit,lathe.build,schema,kind,"));
+  for (const char* name : {",text.sha256,", ",tests.arc.sha256,", ",tests.arc.n_tasks,", ",seed,",
+                           ",compat,", ",tier,", ",cache_type_k,", ",model.weights,"}) {
+    EXPECT_THAT(csv, HasSubstr(name));
+  }
 }
 
 TEST_F(EvalAll, EveryPairIsComparedWhenAsked) {
   const json pairs = json::parse(all(
       {"-m", kModel, "-m", small_, "-m", kModel, "--all-pairs", "--json"}, text()))["differences"];
   ASSERT_EQ(pairs.size(), 3u);
-  EXPECT_EQ(pairs[1]["ppl_ratio"]["difference"], 0.0) << "the same model twice";
-  EXPECT_EQ(pairs[2]["against"], small_);
+  EXPECT_EQ(pairs[1]["ppl_change"]["value"], 0.0) << "the same model twice";
+  EXPECT_EQ(pairs[1]["name"], "tiny-llama-f16 (2)");
+  EXPECT_EQ(pairs[2]["against"], "small");
+}
+
+std::vector<std::string> names_of(const std::vector<std::string>& paths) {
+  std::vector<ModelInput> models;
+  for (const std::string& path : paths) models.push_back({.path = path});
+  name_models(models);
+  std::vector<std::string> names;
+  for (const ModelInput& model : models) names.push_back(model.name);
+  return names;
+}
+
+TEST(ModelNames, TellModelsApart) {
+  using testing::ElementsAre;
+  EXPECT_THAT(names_of({"/m/a.gguf", "/m/b.gguf"}), ElementsAre("a", "b"));
+  EXPECT_THAT(names_of({"/x/m/a.gguf", "/y/m/a.gguf", "/y/m/b.gguf"}),
+              ElementsAre("x/m/a", "y/m/a", "b"));
+  EXPECT_THAT(names_of({"/m/a.gguf", "/m/sub/../a.gguf"}), ElementsAre("a", "a (2)"));
+  EXPECT_THAT(names_of({"/m/a.gguf", "/m/a"}), ElementsAre("m/a", "m/a (2)"));
+}
+
+TEST_F(EvalAll, TheReferenceIsFoundByAnyOfItsNames) {
+  fs::create_directory(file("sub"));
+  const std::string other = file("sub/small.gguf");
+  fs::copy_file(kModel, other);
+  const std::string indirect = file("sub") + "/../small.gguf";
+  const json out =
+      json::parse(all({"-m", other, "-m", small_, "--against", indirect, "--json"}, text()));
+  EXPECT_EQ(out["models"][0]["name"], "sub/small");
+  ASSERT_EQ(out["differences"].size(), 1u);
+  EXPECT_EQ(out["differences"][0]["name"], "sub/small");
+  EXPECT_EQ(out["differences"][0]["against"], out["models"][1]["name"]);
+  std::vector<std::string> twice = {"eval", "all", "-m", kModel, "-m", kModel};
+  for (const std::string& arg : text()) twice.push_back(arg);
+  EXPECT_THAT(run_command(add_eval, twice).messages, HasSubstr("is given twice"));
 }
 
 TEST_F(EvalAll, ResumeTakesOverWhatIsDone) {
@@ -181,13 +223,17 @@ TEST_F(EvalAll, ResumeTakesOverWhatIsDone) {
   CardOptions options;
   options.base = kModel;
   options.models = {small_};
-  options.engine.n_ctx = 64;
-  options.engine.n_threads = 2;
+  options.eval.engine.n_ctx = 64;
+  options.eval.engine.n_threads = 2;
   options.text.files = {kText};
   options.text.max_chunks = 3;
-  CardRun text_only(options, {});
-  text_only.measure();
-  text_only.interrupted();
+  options.test_files[1] = {file("hella.txt")};
+  options.selection.n_tasks = 2;
+  bool stop = false;
+  CardCallbacks callbacks;
+  callbacks.on_part_done = [&](const CardPart&, std::string_view) { stop = true; };
+  callbacks.on_progress = [&](double, std::string_view) { return !stop; };
+  message_of([&] { run_card(options, callbacks); }, ErrorKind::kFailed);
   const json resumed = json::parse(card({"--resume", "--json"})), want = json::parse(whole);
   EXPECT_EQ(resumed["models"], want["models"]);
   EXPECT_EQ(resumed["differences"], want["differences"]);
@@ -203,8 +249,17 @@ TEST_F(EvalAll, RefusesWhatMakesNoSense) {
   EXPECT_THAT(message({"-m", kModel}), HasSubstr("nothing to measure"));
   EXPECT_THAT(message({"-m", small_, "--base", kModel, "--arc", file("arc.jsonl")}),
               HasSubstr("needs a text"));
-  EXPECT_THAT(message({"-m", small_, "--against", "other.gguf", "-f", kText}),
+  EXPECT_THAT(message({"-m", small_, "-m", kModel, "--against", "other.gguf", "-f", kText}),
               HasSubstr("not one of the models"));
+  EXPECT_THAT(message({"-m", small_, "--against", small_, "-f", kText}),
+              HasSubstr("several models"));
+  EXPECT_THAT(message({"-m", small_, "--all-pairs", "-f", kText}), HasSubstr("several models"));
+  EXPECT_THAT(message({"-m", small_, "-f", kText, "--compat"}), HasSubstr("--compat"));
+  EXPECT_THAT(message({"-m", small_, "-f", kText, "--tasks", "5"}), HasSubstr("--tasks needs"));
+  EXPECT_THAT(message({"-m", small_, "--arc", file("arc.jsonl"), "--chunks", "2"}),
+              HasSubstr("--chunks needs"));
+  EXPECT_THAT(message({"-m", small_, "--arc", file("arc.jsonl"), "-c", "64"}),
+              HasSubstr("--ctx-size needs"));
   EXPECT_THROW(all({"-m", small_, "--against", small_, "--all-pairs", "-f", kText}),
                test::CommandLineError);
 }

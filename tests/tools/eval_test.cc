@@ -10,11 +10,14 @@
 
 #include "quant/eval/perplexity.h"
 #include "runtime/base/error.h"
+#include "runtime/identity/build_info.h"
 #include "tests/support/command_run.h"
 #include "tests/support/error_of.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
-#include "tools/commands/options/eval_text_options.h"
+#include "tools/cli/command.h"
+#include "tools/jobs/ppl_job.h"
+#include "tools/report/document.h"
 
 namespace lathe {
 namespace {
@@ -29,8 +32,14 @@ const std::string kText = test::source_path("tests/data/demo-evaluation.txt");
 
 class Eval : public testing::Test {
  protected:
-  Eval() { ::setenv("XDG_STATE_HOME", dir_.path().c_str(), 1); }
-  ~Eval() override { ::unsetenv("XDG_STATE_HOME"); }
+  Eval() {
+    ::setenv("XDG_STATE_HOME", dir_.path().c_str(), 1);
+    ::setenv("XDG_CACHE_HOME", dir_.path().c_str(), 1);
+  }
+  ~Eval() override {
+    ::unsetenv("XDG_STATE_HOME");
+    ::unsetenv("XDG_CACHE_HOME");
+  }
 
   std::string file(const std::string& name) const { return dir_.file(name); }
   std::string eval(const char* measure, std::vector<std::string> more) const {
@@ -55,7 +64,14 @@ TEST_F(Eval, JsonNamesWhatItIsOf) {
   EXPECT_EQ(out["n_ctx"], 64);
   EXPECT_EQ(out["n_chunks"], 3);
   EXPECT_EQ(out["running_ppl"].size(), 3u);
-  EXPECT_TRUE(out.contains("lathe"));
+  EXPECT_EQ(out["kind"], "eval ppl");
+  EXPECT_EQ(out["schema"], kResultSchema);
+  EXPECT_EQ(out["lathe"]["commit"], build_commit());
+  EXPECT_EQ(out["lathe"]["build"], build_id());
+  EXPECT_EQ(out["model"]["weights"].get<std::string>().size(), 64u);
+  for (const char* name : {"tier", "cache_type_k", "cache_type_v", "compat", "skip_layers"}) {
+    EXPECT_TRUE(out.contains(name)) << name;
+  }
   const double ppl = out["ppl"];
   EXPECT_LE(out["ppl_low"].get<double>(), ppl);
   EXPECT_GE(out["ppl_high"].get<double>(), ppl);
@@ -68,7 +84,8 @@ TEST_F(Eval, TextNamesWhatItIsOf) {
                     text = out["text"]["sha256"].get<std::string>().substr(0, 16);
   for (const std::string& of : {eval3("ppl", {"--skip-layers", "2"}),
                                 eval3("kld", {"--skip-layers", "2", "--base", kModel})}) {
-    EXPECT_THAT(of, testing::StartsWith("# lathe "));
+    EXPECT_THAT(of, testing::StartsWith("# lathe " + build_words()));
+    EXPECT_THAT(of, HasSubstr(" kernels, KV cache f16 and f16\n"));
     EXPECT_THAT(of, HasSubstr("# model: " + kModel + " (fingerprint " + fingerprint));
     EXPECT_THAT(of, HasSubstr("# text: demo-evaluation.txt (sha256 " + text +
                               "), 3 chunks of 64 tokens, without layers 2\n"));
@@ -106,20 +123,21 @@ TEST_F(Eval, CsvIsALineOfNamesAndALineOfValues) {
 }
 
 TEST_F(Eval, CompatLeavesTheWindowsOfAStrideWithoutBos) {
-  EvalTextOptions options;
-  options.engine.model = kModel;
-  options.engine.n_ctx = 64;
-  options.text.files = {kText};
-  options.text.stride = 16;
-  const OpenModel open(options.engine, {});
-  const TextChunks with = open_text(open.file, options.text, options.engine);
-  options.text.compat = true;
-  const TextChunks without = open_text(open.file, options.text, options.engine);
+  EngineOptions engine;
+  engine.model = kModel;
+  engine.n_ctx = 64;
+  TextOptions text;
+  text.files = {kText};
+  text.stride = 16;
+  const OpenModel open(engine, {});
+  const TextChunks with = open_text(open.file, text, engine);
+  text.compat = true;
+  const TextChunks without = open_text(open.file, text, engine);
   EXPECT_EQ(with.text_tokens(), without.text_tokens());
   EXPECT_NE(with.chunk(1)[0], without.chunk(1)[0]);
   EXPECT_EQ(without.chunk(1)[0], without.chunk(0)[16]);
-  options.text.stride = 0;  // chunks side by side have it in llama.cpp, too
-  EXPECT_EQ(open_text(open.file, options.text, options.engine).chunk(1)[0], with.chunk(1)[0]);
+  text.stride = 0;  // chunks side by side have it in llama.cpp, too
+  EXPECT_EQ(open_text(open.file, text, engine).chunk(1)[0], with.chunk(1)[0]);
   const auto ppl = [&](std::vector<std::string> more) -> double {
     more.insert(more.end(), {"--json", "--stride", "16"});
     return json::parse(eval3("ppl", more))["ppl"];
@@ -218,33 +236,22 @@ TEST_F(Eval, BaseFilesAreToldApartByContent) {
   const auto base = [&](const char* name) {
     return json::parse(eval3("kld", {"--base", file(name), "--json"}))["base"];
   };
-  EXPECT_EQ(base("a")["content"].get<std::string>().size(), 16u);
+  EXPECT_EQ(base("a")["content"].get<std::string>().size(), 32u);
   EXPECT_NE(base("a")["content"], base("b")["content"]);
-  EXPECT_THAT(base("a")["description"].get<std::string>(),
-              HasSubstr("content " + base("a")["content"].get<std::string>()));
 }
 
 // What a run of two chunks has measured, as a run that was interrupted there leaves it.
 void leave_checkpoint(const std::string& path) {
-  EvalTextOptions options;
-  options.engine.model = kModel;
-  options.engine.n_ctx = 64;
+  PplOptions options;
+  options.eval.engine.model = kModel;
+  options.eval.engine.n_ctx = 64;
+  options.eval.resume.checkpoint = path;
   options.text.files = {kText};
-  OpenModel open(options.engine, {});
-  TextOrigin origin;
-  const TextChunks text = open_text(open.file, options.text, options.engine, &origin);
-  const auto runner = open_runner({{*open.model, open.file.files()}}, options.engine, options.order,
-                                  open.kernels, open.pool, text.n_ctx());
-  ChunkRecords records;
-  message_of(
-      [&] {
-        measure_perplexity(
-            {*runner, open.kernels, open.pool}, text, {.records = &records},
-            [](const PerplexityResult& r, double, auto) { return r.running.size() < 2; });
-      },
-      ErrorKind::kFailed);
-  EvalCheckpoint({.checkpoint = path}, text_identity("ppl", options, open, text, origin))
-      .interrupted(records);
+  std::size_t n_chunks = 0;
+  PplCallbacks callbacks;
+  callbacks.on_chunk = [&](const PerplexityResult& r) { n_chunks = r.running.size(); };
+  callbacks.on_progress = [&](double, std::string_view) { return n_chunks < 2; };
+  message_of([&] { run_ppl(options, callbacks); }, ErrorKind::kFailed);
 }
 
 TEST_F(Eval, ResumeGoesOnAndEndsWithTheSame) {
@@ -260,7 +267,7 @@ TEST_F(Eval, ResumeGoesOnAndEndsWithTheSame) {
                     eval3("kld", {"--base", kModel, "--resume", "--checkpoint", checkpoint});
                   },
                   ErrorKind::kUsage),
-              HasSubstr("its measure was 'ppl', now it is 'kld'"));
+              HasSubstr("its measure was 'eval ppl', now it is 'eval kld'"));
   const json resumed = json::parse(eval3("ppl", resume));
   EXPECT_EQ(resumed["running_ppl"], whole["running_ppl"]);
   EXPECT_EQ(resumed["ppl_error"], whole["ppl_error"]);
@@ -308,24 +315,38 @@ TEST_F(Eval, IdentitiesNameThingsOnce) {
   EXPECT_THROW(put_identity({{"tasks", "a"}, {"tasks", "b"}}, metadata), Error);
 }
 
-TEST_F(Eval, WhatCannotBeKeptDoesNotEndAMeasurement) {
-  std::ofstream(file("file")) << "no folder";
-  ::setenv("XDG_STATE_HOME", file("file").c_str(), 1);
-  EvalCheckpoint nowhere(ResumeOptions{}, {{"model", "a"}});
-  nowhere.save({{1.0}});
-  nowhere.interrupted({{1.0}});
-  nowhere.finish();
+TEST_F(Eval, OptionsThatDoNothingAreRefused) {
+  const auto message = [&](const char* measure, std::vector<std::string> more) {
+    return message_of([&] { eval3(measure, more); }, ErrorKind::kUsage);
+  };
+  EXPECT_THAT(message("ppl", {"--compat"}), HasSubstr("without --stride"));
+  EXPECT_THAT(message("ppl", {"--base-tokens", "5"}), HasSubstr("--save-base"));
+  EXPECT_THAT(message("ppl", {"--save-base", file("b"), "--checkpoint", file("c")}),
+              HasSubstr("--checkpoint"));
+  EXPECT_THAT(message("ppl", {"--layer-major", "off", "--spill", dir_.path()}),
+              HasSubstr("--spill"));
+  const auto tasks = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"eval", "arc", "-m", kModel, "-f", "none.jsonl"});
+    return message_of([&] { run_command(add_eval, more); }, ErrorKind::kUsage);
+  };
+  EXPECT_THAT(tasks({"--compat"}), HasSubstr("changes nothing of ARC"));
+  EXPECT_THAT(tasks({"--seed", "3"}), HasSubstr("all tasks are scored"));
 }
 
-TEST_F(Eval, CheckpointsAreFoundByWhatTheyAreOf) {
-  const RunIdentity one = {{"model", "a"}}, other = {{"model", "b"}};
-  const UnitRecords records = {{1.0, 2.0}, {3.0}};
-  EvalCheckpoint(ResumeOptions{}, one).interrupted(records);
-  EXPECT_EQ(EvalCheckpoint({.resume = true}, one).load(), records);
-  EXPECT_TRUE(EvalCheckpoint({}, one).load().empty()) << "not asked for";
-  EXPECT_THROW(EvalCheckpoint({.resume = true}, other).load(), Error);
-  EvalCheckpoint({}, one).finish();
-  EXPECT_THROW(EvalCheckpoint({.resume = true}, one).load(), Error);
+TEST_F(Eval, CheckpointsAreListedAndCleanedUp) {
+  const auto list = [](std::vector<std::string> more) {
+    more.insert(more.begin(), "checkpoints");
+    return run_command(add_checkpoints, more).text;
+  };
+  EXPECT_THAT(list({}), HasSubstr("no checkpoints in " + dir_.path()));
+  leave_checkpoint("");
+  EXPECT_THAT(list({}), HasSubstr("2 chunks"));
+  EXPECT_THAT(list({}), HasSubstr("eval ppl of " + kModel + " on demo-evaluation.txt"));
+  EXPECT_EQ(json::parse(list({"--json"}))["checkpoints"].size(), 1u);
+  EXPECT_THAT(list({"--remove-older", "1"}), HasSubstr("2 chunks"));
+  EXPECT_THAT(list({"--remove-older", "0"}), HasSubstr("removed:"));
+  EXPECT_THAT(list({}), HasSubstr("no checkpoints in"));
+  EXPECT_THROW(list({"--remove-older", "-1"}), test::CommandLineError);
 }
 
 }  // namespace

@@ -155,7 +155,7 @@ TEST_F(Loop, CollectQuantizeMeasure) {
   };
   const json ppl = eval({"eval", "ppl", "-m", out("q.gguf")});
   EXPECT_EQ(ppl["n_chunks"], 3);
-  EXPECT_EQ(ppl["n_tokens"], 3 * 63);
+  EXPECT_EQ(ppl["n_scored"], 3 * 63);
   EXPECT_EQ(ppl["running_ppl"].size(), 3u);
   EXPECT_EQ(ppl["running_ppl"][2], ppl["ppl"]);
   EXPECT_GT(ppl["ppl_error"], 0.0);

@@ -8,6 +8,7 @@ namespace lathe {
 using AddCommand = void (*)(CLI::App& root, ToolContext& context);
 
 void add_bench(CLI::App& root, ToolContext& context);
+void add_checkpoints(CLI::App& root, ToolContext& context);
 void add_cpu(CLI::App& root, ToolContext& context);
 void add_eval(CLI::App& root, ToolContext& context);
 void add_imatrix(CLI::App& root, ToolContext& context);
@@ -19,8 +20,8 @@ void add_stats(CLI::App& root, ToolContext& context);
 void add_tokenize(CLI::App& root, ToolContext& context);
 
 inline constexpr AddCommand kCommands[] = {
-    add_bench, add_cpu,      add_eval, add_imatrix, add_inspect,
-    add_plan,  add_quantize, add_run,  add_stats,   add_tokenize,
+    add_bench, add_checkpoints, add_cpu, add_eval,  add_imatrix,  add_inspect,
+    add_plan,  add_quantize,    add_run, add_stats, add_tokenize,
 };
 
 }  // namespace lathe

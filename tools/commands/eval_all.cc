@@ -1,191 +1,186 @@
 // lathe eval all: every measure of a published card for several models, in one run and one table.
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <iterator>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <numeric>
-#include <span>
+#include <optional>
 
 #include "runtime/base/error.h"
+#include "tools/cli/card_progress.h"
 #include "tools/cli/interrupt.h"
+#include "tools/cli/standard_output.h"
 #include "tools/commands/eval_commands.h"
 #include "tools/commands/options/engine_options.h"
-#include "tools/commands/options/output_options.h"
-#include "tools/commands/options/resume_options.h"
+#include "tools/commands/options/eval_options.h"
 #include "tools/commands/options/run_inputs.h"
 #include "tools/commands/options/text_options.h"
-#include "tools/jobs/card_run.h"
+#include "tools/jobs/card_job.h"
+#include "tools/jobs/tasks_job.h"
+#include "tools/report/card_report.h"
 
 namespace lathe {
 namespace {
 
-using Json = nlohmann::ordered_json;
+struct CardCommand {
+  CardOptions job;
+  OutputForm form;
+  const CLI::App* app = nullptr;
 
-void check(const CardOptions& options) {
-  const bool has_tests = std::any_of(options.test_files.begin(), options.test_files.end(),
-                                     [](const auto& files) { return !files.empty(); });
-  if (!options.text.files.empty()) return;
-  if (!has_tests) {
-    throw usage_error("nothing to measure: give a text (-f) or the tasks of a test (--arc, ...)");
-  }
-  if (!options.base.empty()) throw usage_error("--base: a divergence needs a text (-f)");
-}
-
-// A table of differences: the rows that take part, and which of them is the reference.
-struct Comparison {
-  std::span<const CardRow> rows;
-  std::size_t reference;
-  std::span<const CardDifference> differences{};  // of the other rows
+  bool given(const char* option) const { return app->count(option) > 0; }
 };
 
-// All tables of a report are one family of comparisons.
-CardComparison compare(std::vector<Comparison>& tables) {
-  std::vector<CardPair> pairs;
-  for (const Comparison& t : tables) {
-    for (std::size_t i = 0; i < t.rows.size(); ++i) {
-      if (i != t.reference) pairs.push_back({&t.rows[t.reference].figures, &t.rows[i].figures});
-    }
-  }
-  CardComparison out = compare_cards(pairs);
-  std::span<const CardDifference> rest(out.differences);
-  for (Comparison& t : tables) {
-    t.differences = rest.first(t.rows.size() - 1);
-    rest = rest.subspan(t.rows.size() - 1);
-  }
-  return out;
-}
-
-std::vector<Comparison> comparisons(std::span<const CardRow> rows, std::size_t reference,
-                                    bool all_pairs) {
-  if (rows.size() < 2) return {};
-  if (!all_pairs) return {{rows, reference}};
-  std::vector<Comparison> out;
-  for (std::size_t i = 0; i + 1 < rows.size(); ++i) out.push_back({rows.subspan(i), 0});
-  return out;
-}
-
-void print_tables(std::span<const CardRow> rows, const std::vector<Comparison>& tables,
-                  const CardComparison& comparison, const CardInputs& inputs, bool markdown) {
-  fmt::print("{}", card_table(rows, markdown));
-  for (const Comparison& t : tables) {
-    fmt::print("\n{}", difference_table(t.rows, t.reference, t.differences, markdown));
-  }
-  if (!tables.empty()) fmt::print("\n{}", comparison_words(comparison));
-  fmt::print("\n{}", inputs_table(inputs, markdown));
-}
-
-void print_json(std::span<const CardRow> rows, const std::vector<Comparison>& tables,
-                const CardComparison& comparison, const CardInputs& inputs,
-                const OutputForm& form) {
-  Json out = inputs_json(inputs);
-  out["models"] = card_json(rows);
-  out["differences"] = Json::array();
-  for (const Comparison& t : tables) {
-    for (const Json& pair : difference_json(t.rows, t.reference, t.differences))
-      out["differences"].push_back(pair);
-  }
-  out["n_comparisons"] = comparison.n_comparisons;
-  print_result(out, form);
-}
-
-// A line a model, each with what it is of.
-void print_csv(std::span<const CardRow> rows, const CardInputs& inputs, const OutputForm& form) {
-  Json lines = Json::array();
-  for (const Json& model : card_json(rows)) {
-    lines.push_back(flat_inputs_json(inputs));
-    lines.back().update(model);
-  }
-  print_result(lines, form);
-}
-
-void print(const CardRun& run, const CardOptions& options) {
-  const std::vector<CardRow> rows = run.rows();
-  std::vector<Comparison> tables = comparisons(rows, run.reference(), options.all_pairs);
-  const CardComparison comparison = compare(tables);
-  if (options.form.json) {
-    print_json(rows, tables, comparison, run.inputs(), options.form);
-  } else if (options.form.csv) {
-    print_csv(rows, run.inputs(), options.form);
-  } else {
-    print_tables(rows, tables, comparison, run.inputs(), options.form.markdown);
+void refuse_without(bool has, const CardCommand& command, std::initializer_list<const char*> names,
+                    const char* needed) {
+  if (has) return;
+  for (const char* name : names) {
+    if (command.given(name)) throw usage_error(fmt::format("{} needs {}", name, needed));
   }
 }
 
-void add_test_options(CLI::App& command, CardOptions& options) {
+// --compat is of WinoGrande, and of divergences from a base that is a model.
+bool compat_does_something(const CardOptions& job) {
+  for (std::size_t i = 0; i < std::size(kCardTests); ++i) {
+    if (compat_matters(kCardTests[i]) && !job.test_files[i].empty()) return true;
+  }
+  return !job.base.empty() && !is_divergence_base(job.base);
+}
+
+void check(const CardCommand& command) {
+  const CardOptions& job = command.job;
+  const bool has_text = !job.text.files.empty();
+  if (!has_text && !job.has_tests()) {
+    throw usage_error("nothing to measure: give a text (-f) or the tasks of a test (--arc, ...)");
+  }
+  check_order(job.eval.order);
+  refuse_without(has_text, command, {"--base", "--chunks", "--ctx-size"}, "a text (-f)");
+  refuse_without(job.has_tests(), command, {"--tasks", "--seed"}, "a test (--arc, ...)");
+  refuse_without(job.selection.n_tasks > 0 || !job.test_files[1].empty(), command, {"--seed"},
+                 "a random draw: with --tasks 0 all are scored");
+  const bool is_alone = job.models.size() + (job.base.empty() ? 0 : 1) < 2;
+  refuse_without(!is_alone, command, {"--against", "--all-pairs"}, "several models");
+  if (job.selection.compat && !compat_does_something(job)) {
+    throw usage_error(
+        "--compat changes nothing here: it is of WinoGrande, and of divergences from "
+        "a base that is a model (docs/evaluating.md)");
+  }
+}
+
+// What the run reads and writes, before anything is opened.
+void admit_files(CardCommand& command, OutputGate& gate) {
+  CardOptions& job = command.job;
+  for (const std::string& model : job.models) reads_model(gate, model);
+  reads_model(gate, job.base, "the base");
+  reads_text(gate, job.text);
+  for (const auto& files : job.test_files) reads_files(gate, files, "the tasks");
+  job.eval.resume.gate = &gate;  // the checkpoints are named after what they are of
+}
+
+// One line for all parts, and a line of each that is done.
+class CardScreen {
+ public:
+  CardScreen() {
+    report_notes(callbacks_);
+    callbacks_.on_parts = [this](const std::vector<CardPart>& parts) {
+      for (const CardPart& part : parts) progress_.expect(part.n_tokens, part.done);
+    };
+    callbacks_.on_part = [this](const CardPart& part) {
+      begun_ = true;
+      opening_.clear();
+      progress_.begin(part.name, part.n_tokens, part.done);
+    };
+    callbacks_.on_part_done = [this](const CardPart&, std::string_view amount) {
+      progress_.end(amount);
+    };
+    callbacks_.on_progress = [this](double fraction, std::string_view step) {
+      begun_ ? progress_.update(fraction, step) : opening_.update(fraction, step);
+      return !InterruptGuard::requested();
+    };
+  }
+  const CardCallbacks& callbacks() const noexcept { return callbacks_; }
+
+ private:
+  CardCallbacks callbacks_;
+  Progress opening_{"eval"};  // until the inputs are read
+  CardProgress progress_;
+  bool begun_ = false;
+};
+
+int run(CardCommand& command) {
+  check(command);
+  OutputGate gate;
+  admit_files(command, gate);
+  std::optional<CardResult> result;
+  return run_interruptible(
+      [&] {
+        CardScreen screen;
+        result.emplace(run_card(command.job, screen.callbacks()));
+        put_text(render(*result, command.form));
+        flush_output();
+        result->result_is_out();
+      },
+      [&] {
+        if (result) result->keep();
+      });
+}
+
+void add_test_options(CLI::App& app, CardOptions& job) {
   const char* const group = "Tests";
   for (std::size_t i = 0; i < std::size(kCardTests); ++i) {
-    command
-        .add_option(fmt::format("--{}", task_name(kCardTests[i])), options.test_files[i],
-                    fmt::format("Tasks of {}, as eval {} reads them", task_title(kCardTests[i]),
-                                task_name(kCardTests[i])))
+    app.add_option(fmt::format("--{}", task_name(kCardTests[i])), job.test_files[i],
+                   fmt::format("Tasks of {}, as eval {} reads them", task_title(kCardTests[i]),
+                               task_name(kCardTests[i])))
         ->type_name("FILE")
         ->group(group);
   }
-  command
-      .add_option("--tasks", options.selection.n_tasks,
-                  "Score N tasks of each test, drawn at random (0: all)")
+  app.add_option("--tasks", job.selection.n_tasks,
+                 "Score N tasks of each test, drawn at random (0: all)")
       ->capture_default_str()
       ->type_name("N")
       ->group(group);
-  command.add_option("--seed", options.selection.seed, "Of the random draw")
+  app.add_option("--seed", job.selection.seed, "Of the random draw")
       ->capture_default_str()
       ->type_name("N")
       ->group(group);
 }
 
-void add_model_options(CLI::App& command, CardOptions& options) {
-  command.add_option("-m,--model", options.models, "GGUF file; may be given several times")
+void add_model_options(CLI::App& app, CardOptions& job) {
+  app.add_option("-m,--model", job.models, "GGUF file; may be given several times")
       ->required()
       ->type_name("FILE");
-  command
-      .add_option("--base,--kl-divergence-base", options.base,
-                  "What divergences are from: a model, which gets a row of its own, or a base file "
-                  "(see eval kld)")
+  app.add_option("--base,--kl-divergence-base", job.base,
+                 "What divergences are from: a model, which gets a row of its own, or a base file "
+                 "(see eval kld)")
       ->type_name("FILE");
   CLI::Option* against =
-      command
-          .add_option("--against", options.against,
-                      "The model that the others are compared with, pair by pair (default: the "
-                      "first -m)")
+      app.add_option("--against", job.against,
+                     "The model that the others are compared with, pair by pair (default: the "
+                     "first -m)")
           ->type_name("FILE");
-  command.add_flag("--all-pairs", options.all_pairs, "Compare every model with every other")
+  app.add_flag("--all-pairs", job.all_pairs, "Compare every model with every other")
       ->excludes(against);
 }
 
 }  // namespace
 
 void add_eval_all(CLI::App& eval, ToolContext& context) {
-  auto options = std::make_shared<CardOptions>();
-  CLI::App* command = eval.add_subcommand(
+  auto command = std::make_shared<CardCommand>();
+  CardOptions& job = command->job;
+  CLI::App* app = eval.add_subcommand(
       "all", "The table of a published card: several models, a text and tests, in one run");
-  add_model_options(*command, *options);
-  add_text_options(*command, options->text);
-  command->get_option("--file")->required(false);
-  command->add_flag("--compat", options->selection.compat,
-                    "As llama.cpp measures, defects included (docs/evaluating.md)");
-  add_order_options(*command, options->order);
-  add_resume_options(*command, options->resume);
-  add_output_options(*command, options->form);
-  add_test_options(*command, *options);
-  add_compute_options(*command, options->engine);
-  command->footer("-c is the context of the text; that of the tests follows from their tasks.");
-  command->callback([options, &context] {
-    check(*options);
-    OutputGate gate;
-    for (const std::string& model : options->models) reads_model(gate, model);
-    reads_model(gate, options->base, "the base");
-    reads_text(gate, options->text);
-    for (const auto& files : options->test_files) reads_files(gate, files, "the tasks");
-    options->resume.gate = &gate;  // the checkpoints are named after what they are of
-    CardRun run(*options, context.isa);
-    const auto work = [&] {
-      run.measure();
-      print(run, *options);
-      run.finish();
-    };
-    context.exit_code = run_interruptible(work, [&] { run.interrupted(); });
+  add_model_options(*app, job);
+  add_text_options(*app, job.text);
+  app->get_option("--file")->required(false);
+  app->add_flag("--compat", job.selection.compat,
+                "As llama.cpp measures, defects included (docs/evaluating.md)");
+  add_eval_options(*app, job.eval, command->form);
+  add_test_options(*app, job);
+  add_compute_options(*app, job.eval.engine);
+  app->footer("-c is the context of the text; that of the tests follows from their tasks.");
+  command->app = app;
+  app->callback([command, &context] {
+    command->job.eval.isa = context.isa;
+    context.exit_code = run(*command);
   });
 }
 

@@ -9,7 +9,8 @@
 #include "quant/imatrix/combine.h"
 #include "runtime/base/error.h"
 #include "tools/jobs/combine_imatrices.h"
-#include "tools/jobs/eval_resume.h"
+#include "tools/jobs/engine.h"
+#include "tools/jobs/runner.h"
 
 namespace lathe {
 
@@ -45,7 +46,7 @@ RunIdentity ImatrixRun::identity(const ModelIdentity& model) const {
                     {"--no-ppl", request_.perplexity ? "off" : "on"},
                     {"--in-file", in_files.empty() ? "none" : in_files},
                     {"--legacy-chunk-size", std::to_string(request_.legacy_chunk_size)}};
-  put_engine(of, request_.engine, open_.kernels);
+  put_engine(of, request_.engine.k_type, request_.engine.v_type, open_.kernels.tier);
   return of;
 }
 

@@ -3,6 +3,7 @@
 #include "kernels/tiers.h"
 #include "models/registry.h"
 #include "runtime/base/error.h"
+#include "runtime/identity/build_info.h"
 #include "runtime/base/quote.h"
 
 namespace lathe {
@@ -49,6 +50,14 @@ SessionOptions session_options(const EngineOptions& options, std::size_t n_ctx,
   s.k_format = cache_format(options.k_type);
   s.v_format = cache_format(options.v_type);
   return s;
+}
+
+void put_engine(RunIdentity& identity, const std::string& k_type, const std::string& v_type,
+                std::string_view tier) {
+  identity.emplace_back("--cache-type-k", k_type);
+  identity.emplace_back("--cache-type-v", v_type);
+  identity.emplace_back("instruction set", std::string(tier));
+  identity.emplace_back("lathe", build_words());
 }
 
 }  // namespace lathe

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "kernels/kernel_table.h"
 #include "runtime/gguf/gguf_file.h"
+#include "runtime/identity/run_identity.h"
 #include "runtime/machine/thread_pool.h"
 #include "runtime/model.h"
 #include "runtime/session.h"
@@ -50,5 +52,10 @@ Format cache_format(const std::string& name);
 // Options of a session for `n_ctx` cells. Error (kUsage) for a cache type that there is none of.
 SessionOptions session_options(const EngineOptions& options, std::size_t n_ctx,
                                std::size_t max_logits);
+
+// What of an engine decides results, for checkpoints: types of the KV cache, tier of the kernels,
+// lathe itself. Threads, batches and the order of layers change nothing.
+void put_engine(RunIdentity& identity, const std::string& k_type, const std::string& v_type,
+                std::string_view tier);
 
 }  // namespace lathe

@@ -7,6 +7,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 #include "runtime/identity/build_info.h"
+#include "tools/report/csv.h"
 #include "tools/report/units.h"
 
 namespace lathe {
@@ -18,25 +19,20 @@ std::string dump(const Json& value, int indent = -1) {
   return value.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
-// A quoted text with its quotes doubled, as CSV (") and SQL (') have it.
-std::string quoted(const std::string& text, char quote) {
-  std::string out(1, quote);
+// A text as SQL has it, its quotes doubled.
+std::string sql_text(const std::string& text) {
+  std::string out = "'";
   for (const char c : text) {
     out += c;
-    if (c == quote) out += quote;
+    if (c == '\'') out += c;
   }
-  return out + quote;
-}
-
-std::string csv_cell(const Json& value) {
-  if (value.is_null()) return "";
-  return value.is_string() ? quoted(value.get<std::string>(), '"') : dump(value);
+  return out + '\'';
 }
 
 std::string sql_cell(const Json& value) {
   if (value.is_null()) return "NULL";
   if (value.is_boolean()) return value.get<bool>() ? "1" : "0";
-  return value.is_string() ? quoted(value.get<std::string>(), '\'') : dump(value);
+  return value.is_string() ? sql_text(value.get<std::string>()) : dump(value);
 }
 
 std::string sql_type(const Json& value) {
@@ -56,10 +52,13 @@ std::string joined(const Json& row, TextOf text_of) {
   return out;
 }
 
-std::string csv_line(const Json& row, bool first) {
-  std::string out;
-  if (first) out = joined(row, [](const std::string& key, const Json&) { return key; }) + "\n";
-  return out + joined(row, [](const std::string&, const Json& v) { return csv_cell(v); }) + "\n";
+std::string csv_lines(const Json& row, bool first) {
+  std::vector<std::string> names, values;
+  for (auto& [name, value] : csv_fields(row)) {
+    names.push_back(name);
+    values.push_back(value);
+  }
+  return (first ? csv_line(names) : "") + csv_line(values);
 }
 
 std::string sql_line(const Json& row, bool first) {
@@ -146,7 +145,7 @@ std::string bench_line(BenchFormat format, const Json& row, bool first) {
     case BenchFormat::kMarkdown:
       return markdown_line(row);
     case BenchFormat::kCsv:
-      return csv_line(row, first);
+      return csv_lines(row, first);
     case BenchFormat::kJson:
       return (first ? "" : ",\n") + dump(row, 2);
     case BenchFormat::kJsonl:

@@ -2,152 +2,26 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <filesystem>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "runtime/gguf/size_summary.h"
-#include "tools/report/eval_output.h"
-#include "tools/report/text_table.h"
+#include "tools/report/csv.h"
+#include "tools/report/document.h"
+#include "tools/report/eval_document.h"
 
 namespace lathe {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kGiga = 1e9, kPercent = 100.0;
-
-// A figure of a table: the value, and its error where it has one.
-struct Cell {
-  std::string value, error;
-};
-
-struct Column {
-  std::string name;
-  std::function<std::optional<Cell>(const CardRow&)> cell;
-};
-
-double gigabytes(const CardRow& row) {
-  return static_cast<double>(row.file->total_file_bytes()) / kGiga;
-}
-
-double bits_per_weight(const CardRow& row) {
-  return summarize_sizes(row.file->tensors()).total.bits_per_weight();
-}
-
-Cell estimate_cell(const Estimate& e, int digits, double scale = 1.0) {
-  return {fmt::format("{:.{}f}", scale * e.value, digits),
-          fmt::format("{:.{}f}", scale * e.error, digits)};
-}
-
-// A column of what a text showed from a base.
-Column divergence_column(std::string name, std::function<Cell(const DivergenceResult&)> cell) {
-  return {std::move(name), [cell](const CardRow& row) -> std::optional<Cell> {
-            if (!row.figures.text || !row.figures.text->divergence) return std::nullopt;
-            return cell(*row.figures.text->divergence);
-          }};
-}
-
-Column test_column(TaskKind kind, std::size_t at) {
-  return {
-      std::string(task_title(kind)), [at](const CardRow& row) {
-        return std::optional(estimate_cell(row.figures.tests[at].summary.all.score, 2, kPercent));
-      }};
-}
-
-std::vector<Column> all_columns(const CardModel& shape) {
-  std::vector<Column> columns = {
-      {"GB",
-       [](const CardRow& r) {
-         return Cell{fmt::format("{:.3f}", gigabytes(r)), ""};
-       }},
-      {"BPW",
-       [](const CardRow& r) {
-         return Cell{fmt::format("{:.2f}", bits_per_weight(r)), ""};
-       }},
-      {"μPPL",
-       [](const CardRow& r) -> std::optional<Cell> {
-         if (!r.figures.text) return std::nullopt;
-         return estimate_cell(r.figures.text->ppl, 4);
-       }},
-      divergence_column("ρPPL %",
-                        [](const DivergenceResult& d) {
-                          return Cell{fmt::format("{:.2f}", kPercent * d.ln_ppl_correlation), ""};
-                        }),
-      divergence_column("μKLD", [](const DivergenceResult& d) { return estimate_cell(d.kld, 6); }),
-      divergence_column("RMS Δp %", [](const DivergenceResult& d) {
-        return estimate_cell(d.rms_delta_p, 3, kPercent);
-      })};
-  for (std::size_t i = 0; i < shape.tests.size(); ++i) {
-    columns.push_back(test_column(shape.tests[i].kind, i));
-  }
-  columns.push_back({"Avg", [](const CardRow& r) -> std::optional<Cell> {
-                       const auto average = card_average(r.figures);
-                       if (!average) return std::nullopt;
-                       return estimate_cell(*average, 2, kPercent);
-                     }});
-  return columns;
-}
-
-// Those that have a figure in some row.
-std::vector<Column> measured_columns(std::span<const CardRow> rows) {
-  std::vector<Column> columns = all_columns(rows.front().figures);
-  std::erase_if(columns, [&](const Column& column) {
-    return std::none_of(rows.begin(), rows.end(),
-                        [&](const CardRow& row) { return column.cell(row).has_value(); });
-  });
-  return columns;
-}
-
-std::string row_title(const CardRow& row) {
-  return card_name(row) + (row.is_base ? " (base)" : "");
-}
-
-void add_markdown_row(const CardRow& row, const std::vector<Column>& columns, TextTable& table) {
-  std::vector<std::string> cells = {row_title(row)};
-  for (const Column& column : columns) {
-    const Cell cell = column.cell(row).value_or(Cell{});
-    cells.push_back(cell.error.empty() ? cell.value : cell.value + " ± " + cell.error);
-  }
-  table.add_row(cells);
-}
-
-void add_text_rows(const CardRow& row, const std::vector<Column>& columns, TextTable& table) {
-  std::vector<std::string> values = {row_title(row)}, errors = {"  ±"};
-  for (const Column& column : columns) {
-    const Cell cell = column.cell(row).value_or(Cell{});
-    values.push_back(cell.value);
-    errors.push_back(cell.error);
-  }
-  table.add_row(values);
-  if (std::any_of(errors.begin() + 1, errors.end(), [](const auto& e) { return !e.empty(); })) {
-    table.add_row(errors);
-  }
-}
-
-std::string difference_cell(const std::optional<Difference>& d, int digits, double scale,
-                            const char* unit) {
-  if (!d) return "";
-  // Without the mark as wide as with it, so that the digits of a column stand below each other.
-  return fmt::format("{:+.{}f}{}{}", scale * d->value, digits, unit, d->noise() ? " ~" : "  ");
-}
-
-double size_ratio(const CardRow& reference, const CardRow& row) {
-  return static_cast<double>(row.file->total_file_bytes()) /
-             static_cast<double>(reference.file->total_file_bytes()) -
-         1.0;
-}
-
-Json difference_to_json(const std::optional<Difference>& d) {
+Json change_json(const std::optional<Difference>& d) {
   if (!d) return nullptr;
-  Json out = {{"difference", d->value},
-              {"low", d->interval ? Json(d->interval->low) : Json(nullptr)},
-              {"high", d->interval ? Json(d->interval->high) : Json(nullptr)},
-              {"p", d->p},
-              {"p_adjusted", d->p_adjusted},
-              {"noise", d->noise()}};
+  Json out = {{"value", d->value}};
+  out["low"] = d->interval ? Json(d->interval->low) : Json(nullptr);
+  out["high"] = d->interval ? Json(d->interval->high) : Json(nullptr);
+  out["p"] = d->p;
+  out["p_adjusted"] = d->p_adjusted;
+  out["noise"] = d->noise();
   return out;
 }
 
@@ -160,7 +34,7 @@ void put_or_null(Json& out, const std::string& name, const std::optional<Estimat
   }
 }
 
-void put_text(Json& out, const std::optional<CardText>& text) {
+void put_text_figures(Json& out, const std::optional<CardText>& text) {
   const DivergenceResult* const d = text && text->divergence ? &*text->divergence : nullptr;
   const auto of = [&](Estimate DivergenceResult::*member) {
     return d == nullptr ? std::nullopt : std::optional(d->*member);
@@ -172,84 +46,72 @@ void put_text(Json& out, const std::optional<CardText>& text) {
   put_or_null(out, "same_top", of(&DivergenceResult::same_top));
 }
 
+Json row_json(const CardResult& result, std::size_t row) {
+  const ModelInput& model = result.inputs.models[row];
+  const CardModel& figures = result.rows[row];
+  Json out = {{"name", model.name}, {"model", model_json(model)}, {"is_base", result.is_base(row)}};
+  put_text_figures(out, figures.text);
+  for (const CardTest& test : figures.tests) {
+    put(out, std::string(task_name(test.kind)), test.summary.all.score);
+  }
+  put_or_null(out, "average", card_average(figures));
+  return out;
+}
+
+Json pair_json(const CardResult& result, const CardTable& of, const CardTable::Pair& pair) {
+  const CardDifference& d = pair.change;
+  Json out = {{"name", result.inputs.models[pair.row].name},
+              {"against", result.inputs.models[of.reference].name},
+              {"size_change", pair.size_change},
+              {"ppl_change", change_json(d.ppl)},
+              {"kld_change", change_json(d.kld)}};
+  for (std::size_t t = 0; t < d.tests.size(); ++t) {
+    out[fmt::format("{}_change", task_name(result.rows[pair.row].tests[t].kind))] =
+        change_json(d.tests[t]);
+  }
+  out["average_change"] = change_json(d.average);
+  return out;
+}
+
+// Without the models.
+Json card_header(const CardResult& result) {
+  Json out = eval_document(result.inputs);
+  out.erase("model");  // of a single one, too
+  return out;
+}
+
 }  // namespace
 
-std::string card_name(const CardRow& row) {
-  const std::filesystem::path path(row.file->path());
-  return (path.extension() == ".gguf" ? path.stem() : path.filename()).string();
-}
-
-std::string card_table(std::span<const CardRow> rows, bool markdown) {
-  const std::vector<Column> columns = measured_columns(rows);
-  std::vector<std::string> header = {"model"};
-  for (const Column& column : columns) header.push_back(column.name);
-  TextTable table(header);
-  for (const CardRow& row : rows) {
-    markdown ? add_markdown_row(row, columns, table) : add_text_rows(row, columns, table);
+Json card_document(const CardResult& result) {
+  Json out = card_header(result);
+  Json& models = out["models"] = Json::array();
+  for (std::size_t row = 0; row < result.rows.size(); ++row) {
+    models.push_back(row_json(result, row));
   }
-  return markdown ? table.markdown() : table.aligned();
-}
-
-std::string difference_table(std::span<const CardRow> rows, std::size_t reference,
-                             std::span<const CardDifference> differences, bool markdown) {
-  const CardModel& shape = rows[reference].figures;
-  std::vector<std::string> header = {"against " + card_name(rows[reference]), "size"};
-  if (shape.text) header.insert(header.end(), {"PPL", "KLD"});
-  for (const CardTest& test : shape.tests) header.emplace_back(task_title(test.kind));
-  if (card_average(shape)) header.emplace_back("Avg");
-  TextTable table(header);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (i == reference) continue;
-    const CardDifference& d = differences[i < reference ? i : i - 1];
-    std::vector<std::string> cells = {
-        row_title(rows[i]),
-        fmt::format("{:+.1f} %", kPercent * size_ratio(rows[reference], rows[i]))};
-    if (shape.text) {
-      cells.push_back(difference_cell(d.ppl, 2, kPercent, " %"));
-      cells.push_back(difference_cell(d.kld, 6, 1.0, ""));
+  Json& differences = out["differences"] = Json::array();
+  for (const CardTable& of : result.tables) {
+    for (const auto& pair : of.pairs) {
+      differences.push_back(pair_json(result, of, pair));
     }
-    for (const Difference& test : d.tests) {
-      cells.push_back(difference_cell(test, 2, kPercent, ""));
-    }
-    cells.push_back(difference_cell(d.average, 2, kPercent, ""));
-    table.add_row(cells);
   }
-  return markdown ? table.markdown() : table.aligned();
-}
-
-Json card_json(std::span<const CardRow> rows) {
-  Json out = Json::array();
-  for (const CardRow& row : rows) {
-    Json& model = out.emplace_back(Json::object());
-    model["model"] = model_json(*row.file);
-    model["is_base"] = row.is_base;
-    put_text(model, row.figures.text);
-    for (const CardTest& test : row.figures.tests) {
-      put(model, std::string(task_name(test.kind)), test.summary.all.score);
-    }
-    put_or_null(model, "average", card_average(row.figures));
-  }
+  out["n_comparisons"] = result.comparison.n_comparisons;
   return out;
 }
 
-Json difference_json(std::span<const CardRow> rows, std::size_t reference,
-                     std::span<const CardDifference> differences) {
-  Json out = Json::array();
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (i == reference) continue;
-    const CardDifference& d = differences[i < reference ? i : i - 1];
-    Json& pair = out.emplace_back(Json::object());
-    pair["model"] = rows[i].file->path();
-    pair["against"] = rows[reference].file->path();
-    pair["size"] = size_ratio(rows[reference], rows[i]);
-    pair["ppl_ratio"] = difference_to_json(d.ppl);
-    pair["kld"] = difference_to_json(d.kld);
-    for (std::size_t t = 0; t < d.tests.size(); ++t) {
-      pair[std::string(task_name(rows[i].figures.tests[t].kind))] = difference_to_json(d.tests[t]);
-    }
-    pair["average"] = difference_to_json(d.average);
+std::string card_csv(const CardResult& result) {
+  const CsvFields header = csv_fields(card_header(result));
+  std::vector<CsvFields> lines;
+  for (std::size_t row = 0; row < result.rows.size(); ++row) {
+    CsvFields& line = lines.emplace_back(header);
+    for (auto& field : csv_fields(row_json(result, row))) line.push_back(std::move(field));
   }
-  return out;
+  return csv_table(lines);
+}
+
+std::string render(const CardResult& result, const OutputForm& form) {
+  if (form.json) return json_text(card_document(result));
+  if (form.csv) return card_csv(result);
+  return card_text(result, form.markdown);
 }
 
 }  // namespace lathe

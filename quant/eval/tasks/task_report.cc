@@ -51,11 +51,11 @@ std::string harness_lines(TaskKind kind, const TaskScores& s) {
 std::string task_header(TaskKind kind) {
   switch (kind) {
     case TaskKind::kHellaSwag:
-      return "task\tacc_norm\t95% confidence interval\n";
+      return "task\tscore\t95% confidence interval\n";
     case TaskKind::kWinoGrande:
       return "task\tscore\tchoice 1    choice 2    chosen  correct\n";
     default:
-      return "task\tacc_norm\n";
+      return "task\tscore\n";
   }
 }
 

@@ -1,7 +1,7 @@
 // --json, --csv, --md: at most one of them.
 #pragma once
 
-#include "tools/report/eval_output.h"
+#include "tools/report/render.h"
 
 namespace CLI {
 class App;

@@ -1,7 +1,7 @@
 // --resume, --checkpoint.
 #pragma once
 
-#include "tools/jobs/eval_resume.h"
+#include "quant/eval/checkpoint_keeper.h"
 
 namespace CLI {
 class App;

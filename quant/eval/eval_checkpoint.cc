@@ -44,7 +44,7 @@ const std::string* find(const RunIdentity& identity, const std::string& name) {
 }
 
 std::string shown(const std::string* value) {
-  if (value == nullptr) return quoted("");
+  if (value == nullptr) return "''";
   if (value->size() <= kShownCharacters) return quoted(*value);
   return quoted(value->substr(0, kShownCharacters) + "...");
 }

@@ -15,7 +15,7 @@ TEST(Quote, EveryKindOfTextReachesOurs) {
   EXPECT_EQ(quoted(text), "'a\\x0a'");
   EXPECT_EQ(quoted(fixed), "'a\\x0a'");
   EXPECT_EQ(quoted(std::string("b")), "'b'");
-  EXPECT_EQ(quoted("c"), "'c'");
+  EXPECT_EQ(quoted(std::string_view("c")), "'c'");
   EXPECT_EQ(quoted(std::string_view("d")), "'d'");
   EXPECT_EQ(quoted(std::string(200, 'x'), 3), "'xxx...'");
 }

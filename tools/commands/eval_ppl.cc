@@ -11,6 +11,7 @@
 #include "tools/cli/standard_output.h"
 #include "tools/commands/eval_commands.h"
 #include "tools/commands/options/eval_options.h"
+#include "tools/commands/options/resume_options.h"
 #include "tools/commands/options/run_inputs.h"
 #include "tools/jobs/ppl_job.h"
 #include "tools/report/eval_document.h"

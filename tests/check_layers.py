@@ -53,16 +53,6 @@ PRINTS = re.compile(
 )
 PRINTING_ROOM = "tools/cli/"
 
-# Files of tools/ that are still to be split into the rooms. To become empty.
-NOT_SPLIT_YET = """
-    tools/commands/eval.cc tools/commands/eval_all.cc tools/commands/eval_kld.cc
-    tools/commands/eval_ppl.cc tools/commands/eval_tasks.cc tools/commands/imatrix.cc
-    tools/commands/options/eval_text_options.cc 
-    tools/commands/stats.cc tools/jobs/card_run.cc tools/jobs/card_run.h tools/jobs/eval_resume.cc
-    tools/report/eval_output.cc
-    tools/report/stats_report.cc
-""".split()
-
 # Slow to compile: only in source files.
 HEAVY = re.compile(r"(nlohmann/(?!json_fwd)|CLI/)")  # slow to compile; json_fwd only declares
 
@@ -86,7 +76,7 @@ def check_include(folder, name, path, system, header):
     if folder == "kernels" and system and not KERNEL_HEADERS.fullmatch(header):
         return f"kernels must not include <{header}>"
     for room, forbidden in ROOMS.items():
-        if name in NOT_SPLIT_YET or not name.startswith(room):
+        if not name.startswith(room):
             continue
         if header.startswith(tuple(forbidden)):
             return f"{room} must not include {header}"
@@ -108,7 +98,7 @@ def check_file(root, path):
     if folder == "kernels":
         for m in KERNEL_WORDS.finditer(text):
             found.append((line_of(text, m), f"kernels must not use {m.group()}"))
-    if not name.startswith(PRINTING_ROOM) and name not in NOT_SPLIT_YET:
+    if not name.startswith(PRINTING_ROOM):
         for m in PRINTS.finditer(text):
             found.append((line_of(text, m), f"only {PRINTING_ROOM} writes to the screen: {m.group()}"))
     if folder in NO_ARCHITECTURE and not name.startswith(TOKENIZERS):

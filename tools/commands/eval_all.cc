@@ -9,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "tools/cli/card_progress.h"
 #include "tools/cli/interrupt.h"
+#include "tools/cli/number_checks.h"
 #include "tools/cli/standard_output.h"
 #include "tools/commands/eval_commands.h"
 #include "tools/commands/options/engine_options.h"
@@ -135,10 +136,12 @@ void add_test_options(CLI::App& app, CardOptions& job) {
   }
   app.add_option("--tasks", job.selection.n_tasks,
                  "Score N tasks of each test, drawn at random (0: all)")
+      ->check(zero_or_more)
       ->capture_default_str()
       ->type_name("N")
       ->group(group);
   app.add_option("--seed", job.selection.seed, "Of the random draw")
+      ->check(whole_number(0, std::numeric_limits<std::uint32_t>::max()))
       ->capture_default_str()
       ->type_name("N")
       ->group(group);

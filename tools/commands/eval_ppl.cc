@@ -7,6 +7,7 @@
 #include "runtime/base/error.h"
 #include "tools/cli/interrupt.h"
 #include "tools/cli/messages.h"
+#include "tools/cli/number_checks.h"
 #include "tools/cli/running_values.h"
 #include "tools/cli/standard_output.h"
 #include "tools/commands/eval_commands.h"
@@ -132,13 +133,13 @@ void add_base_options(CLI::App& app, PplCommand& command) {
       ->group(group);
   app.add_option("--base-tokens", command.job.compact.max_tokens,
                  "Most tokens that the compact base lists at a position")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(whole_number(1, 1 << 20))
       ->capture_default_str()
       ->type_name("N")
       ->group(group);
   app.add_option("--base-tail", command.job.compact.tail_mass,
                  "It lists tokens until the others have this probability in all")
-      ->check(CLI::Range(0.0, 0.5))
+      ->check(real_number(0.0, 0.5))
       ->capture_default_str()
       ->type_name("P")
       ->group(group);
@@ -159,6 +160,7 @@ void add_eval_ppl(CLI::App& eval, ToolContext& context) {
   app->add_option("--ppl-stride,--stride", job.text.stride,
                   "Windows that start every N tokens, the last N of each scored "
                   "(default: chunks side by side, the second half of each scored)")
+      ->check(zero_or_more)
       ->type_name("N");
   app->add_flag("--compat", job.text.compat,
                 "With --stride: windows without BOS, as llama.cpp's are (docs/evaluating.md)");

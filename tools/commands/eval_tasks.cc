@@ -11,6 +11,7 @@
 #include "runtime/base/error.h"
 #include "tools/cli/interrupt.h"
 #include "tools/cli/messages.h"
+#include "tools/cli/number_checks.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/standard_output.h"
 #include "tools/commands/eval_commands.h"
@@ -146,9 +147,11 @@ void add_task_options(CLI::App& app, TasksOptions& job) {
   app.add_option("--tasks,--hellaswag-tasks,--winogrande-tasks,--multiple-choice-tasks",
                  job.selection.n_tasks,
                  "Score N tasks drawn at random, the same as llama.cpp draws (0: all)")
+      ->check(zero_or_more)
       ->capture_default_str()
       ->type_name("N");
   app.add_option("--seed", job.selection.seed, "Of the random draw")
+      ->check(whole_number(0, std::numeric_limits<std::uint32_t>::max()))
       ->capture_default_str()
       ->type_name("N");
   app.add_flag("--compat", job.selection.compat,

@@ -10,6 +10,7 @@
 #include "tools/cli/command.h"
 #include "tools/cli/interrupt.h"
 #include "tools/cli/messages.h"
+#include "tools/cli/number_checks.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/running_values.h"
 #include "tools/cli/standard_output.h"

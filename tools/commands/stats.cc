@@ -7,6 +7,7 @@
 #include "runtime/base/error.h"
 #include "tools/cli/interrupt.h"
 #include "tools/cli/messages.h"
+#include "tools/cli/number_checks.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/standard_output.h"
 #include "tools/commands/commands.h"
@@ -100,7 +101,7 @@ void add_stats(CLI::App& root, ToolContext& context) {
   command
       ->add_option("--active-threshold", request.active_threshold,
                    "A channel at most this is inactive (older cards used 1e-6)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(real_number(0.0))
       ->capture_default_str()
       ->type_name("X");
   command->add_flag("--json", options->json, "Print one JSON object (docs/json.md)");

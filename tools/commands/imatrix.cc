@@ -201,7 +201,10 @@ void add_combine_options(CLI::App& command, ImatrixOptions& options) {
 
 void add_answered_options(CLI::App& command, ImatrixOptions& options) {
   command.add_flag("--show-statistics", options.show_statistics)->group("");
-  command.add_option("--save-frequency", options.save_frequency)->group("");
+  command.add_option("--save-frequency", options.save_frequency, "Answered with --save-every")
+      ->check(zero_or_more)
+      ->type_name("N")
+      ->group("");
 }
 
 }  // namespace

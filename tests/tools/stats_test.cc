@@ -84,7 +84,9 @@ TEST_F(StatsCommand, CsvHasAsManyCellsInEachLine) {
       const std::size_t end = csv.find('\n', at);
       const auto n = std::count(csv.begin() + static_cast<std::ptrdiff_t>(at),
                                 csv.begin() + static_cast<std::ptrdiff_t>(end), ',');
-      if (n_commas >= 0) EXPECT_EQ(n, n_commas) << n_lines;
+      if (n_commas >= 0) {
+        EXPECT_EQ(n, n_commas) << n_lines;
+      }
       n_commas = n;
       at = end + 1;
     }

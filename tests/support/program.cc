@@ -1,13 +1,17 @@
 #include "tests/support/program.h"
 
 #include <pty.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <thread>
 
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
@@ -105,6 +109,30 @@ std::string text_on_terminal(unsigned short columns, const std::function<void()>
   const std::string text = read_all(terminal.master);
   (void)exit_code_of(terminal.child);
   return text;
+}
+
+RunningProgram::RunningProgram(const std::vector<std::string>& args) : pid_(::fork()) {
+  if (pid_ < 0) throw std::runtime_error("fork");
+  if (pid_ > 0) return;
+  std::vector<char*> argv = {const_cast<char*>("lathe")};
+  for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
+  argv.push_back(nullptr);
+  static_cast<void>(!std::freopen("stdout", "w", stdout));
+  static_cast<void>(!std::freopen("stderr", "w", stderr));
+  ::execv(LATHE_PROGRAM, argv.data());
+  ::_exit(127);
+}
+
+int RunningProgram::signal_when(const std::function<bool()>& ready,
+                                std::initializer_list<int> signals) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!ready() && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  for (const int signal : signals) ::kill(pid_, signal);
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 }  // namespace lathe::test

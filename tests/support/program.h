@@ -1,8 +1,12 @@
 // Runs the program itself, as a shell or a terminal would: descriptors, pipes, signals.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
+#include <initializer_list>
 #include <string>
+#include <vector>
 
 namespace lathe::test {
 
@@ -22,5 +26,18 @@ ProgramRun run_on_terminal(const std::string& command, unsigned short columns);
 
 // Calls `work` in a process of its own on a terminal; what the terminal was sent.
 std::string text_on_terminal(unsigned short columns, const std::function<void()>& work);
+
+// The program in the current folder, while it runs. Its output goes to "stdout" and "stderr" there.
+class RunningProgram {
+ public:
+  explicit RunningProgram(const std::vector<std::string>& args);
+
+  // Waits until `ready`, a minute at most, sends the signals, and waits for the end: the exit code,
+  // or minus the signal that ended it.
+  int signal_when(const std::function<bool()>& ready, std::initializer_list<int> signals);
+
+ private:
+  pid_t pid_;
+};
 
 }  // namespace lathe::test

@@ -16,6 +16,7 @@
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 #include "tools/cli/command.h"
+#include "tools/cli/number_checks.h"
 #include "tools/jobs/ppl_job.h"
 #include "tools/report/document.h"
 

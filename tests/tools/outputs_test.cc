@@ -4,21 +4,19 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
-#include <thread>
 
 #include "quant/imatrix/imatrix.h"
 #include "tests/support/command_run.h"
 #include "tests/support/error_of.h"
 #include "tests/support/file_bytes.h"
 #include "tests/support/output.h"
+#include "tests/support/program.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 #include "tools/cli/interrupt.h"
@@ -29,6 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::run_command;
+using test::RunningProgram;
 using testing::HasSubstr;
 
 const std::string kModel = test::source_path("tests/data/tiny-llama-f16.gguf");
@@ -252,47 +251,13 @@ TEST(Signals, ThoseThatAreIgnoredStaySo) {
   ::signal(SIGHUP, SIG_DFL);
 }
 
-// The program itself, until `ready`; then a signal. Its exit code, or -1 where it is not built.
-class Program {
- public:
-  explicit Program(const Args& args) {
-    const fs::path binary = fs::read_symlink("/proc/self/exe").parent_path() / "lathe";
-    if (!fs::exists(binary)) return;
-    pid_ = ::fork();
-    if (pid_ != 0) return;
-    std::vector<char*> argv = {const_cast<char*>("lathe")};
-    for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
-    argv.push_back(nullptr);
-    static_cast<void>(!std::freopen("stdout", "w", stdout));
-    static_cast<void>(!std::freopen("stderr", "w", stderr));
-    ::execv(binary.c_str(), argv.data());
-    ::_exit(127);
-  }
-  bool started() const { return pid_ > 0; }
-
-  int signal_when(const std::function<bool()>& ready, std::initializer_list<int> signals) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!ready() && std::chrono::steady_clock::now() < end) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    for (const int signal : signals) ::kill(pid_, signal);
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-
- private:
-  pid_t pid_ = -1;
-};
-
 std::string text_of(const std::string& path) {
   const auto bytes = read_file_bytes(path);
   return {bytes.begin(), bytes.end()};
 }
 
 TEST_F(Inputs, AQuantizationThatASignalEndsGoesOnLater) {
-  Program program({"quantize", "-t", "1", "model", "new", "IQ3_S"});
-  if (!program.started()) GTEST_SKIP() << "lathe is not built beside the tests";
+  RunningProgram program({"quantize", "-t", "1", "model", "new", "IQ3_S"});
   const auto some_done = [] {
     const std::string journal = text_of("new.part.journal");
     return std::count(journal.begin(), journal.end(), '\n') > 3;
@@ -306,8 +271,8 @@ TEST_F(Inputs, AQuantizationThatASignalEndsGoesOnLater) {
 }
 
 TEST_F(Inputs, AnImatrixThatASignalEndsIsWhatWasCollected) {
-  Program program({"imatrix", "-t", "1", "-m", "model", "-f", "text", "-c", "64", "-o", "new"});
-  if (!program.started()) GTEST_SKIP() << "lathe is not built beside the tests";
+  RunningProgram program(
+      {"imatrix", "-t", "1", "-m", "model", "-f", "text", "-c", "64", "-o", "new"});
   const auto some_done = [] { return text_of("stdout").find("[2]") != std::string::npos; };
   EXPECT_EQ(program.signal_when(some_done, {SIGTERM}), 143);
   EXPECT_GE(read_imatrix("new").chunk_count, 2u);
@@ -317,18 +282,16 @@ TEST_F(Inputs, AnImatrixThatASignalEndsIsWhatWasCollected) {
 TEST_F(Inputs, AnEvaluationWithoutAReaderKeepsItsCheckpoint) {
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
   fs::create_symlink("/dev/full", "stdout");
-  Program program({"eval", "ppl", "-t", "1", "-m", "model", "-f", "text", "-c", "64", "--chunks",
-                   "3", "--json", "--checkpoint", "kept"});
-  if (!program.started()) GTEST_SKIP() << "lathe is not built beside the tests";
+  RunningProgram program({"eval", "ppl", "-t", "1", "-m", "model", "-f", "text", "-c", "64",
+                          "--chunks", "3", "--json", "--checkpoint", "kept"});
   EXPECT_EQ(program.signal_when([] { return true; }, {}), 1);
   EXPECT_TRUE(fs::exists("kept"));
   EXPECT_THAT(text_of("stderr"), HasSubstr("3 chunks are kept"));
 }
 
 TEST_F(Inputs, AnEvaluationThatASignalEndsKeepsItsCheckpoint) {
-  Program program(
+  RunningProgram program(
       {"eval", "ppl", "-t", "1", "-m", "model", "-f", "text", "-c", "64", "--checkpoint", "kept"});
-  if (!program.started()) GTEST_SKIP() << "lathe is not built beside the tests";
   const auto some_done = [] { return text_of("stdout").find("[2]") != std::string::npos; };
   EXPECT_EQ(program.signal_when(some_done, {SIGINT, SIGINT}), 130);
   EXPECT_TRUE(fs::exists("kept"));

@@ -5,6 +5,7 @@
 
 #include "quant/eval/checkpoint_folder.h"
 #include "runtime/base/error.h"
+#include "tools/cli/number_checks.h"
 #include "tools/cli/standard_output.h"
 #include "tools/commands/commands.h"
 #include "tools/report/checkpoints_report.h"

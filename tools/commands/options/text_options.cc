@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "tools/cli/command.h"
+#include "tools/cli/number_checks.h"
 
 namespace lathe {
 

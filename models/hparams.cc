@@ -110,17 +110,6 @@ RopeSettings read_rope(const ArchKeys& keys, const ModelTraits& t) {
   return rope;
 }
 
-std::vector<std::string> find_per_layer_keys(const ArchKeys& keys, std::size_t n_layer) {
-  std::vector<std::string> found;
-  for (const MetadataEntry& entry : keys.metadata()) {
-    if (entry.key.starts_with(keys.architecture() + ".") && entry.value.is_array() &&
-        entry.value.size() == n_layer) {
-      found.push_back(entry.key);
-    }
-  }
-  return found;
-}
-
 }  // namespace
 
 double read_real(const ArchKeys& keys, std::string_view name, double fallback, double min,
@@ -154,7 +143,6 @@ Hparams read_hparams(const ArchKeys& keys) {
   t.n_ctx_train = m.require_uint(keys.key("context_length"), 1, kMaxContext);
   t.n_ff = read_uniform(keys, "feed_forward_length", t.n_layer, kMaxWidth);
   read_heads(keys, t);
-  t.per_layer_keys = find_per_layer_keys(keys, t.n_layer);
   m.require_real(keys.key("attention.layer_norm_rms_epsilon"));
   h.rms_eps =
       static_cast<float>(read_real(keys, "attention.layer_norm_rms_epsilon", 0.0, 0.0, 1.0));

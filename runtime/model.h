@@ -41,7 +41,6 @@ struct ModelTraits {
   bool tied_output = false;  // the output head is token_embd
   std::uint64_t n_params = 0;
   std::uint64_t weight_bytes = 0;
-  std::vector<std::string> per_layer_keys;  // metadata arrays with one entry per layer
 };
 
 // One pass's items as the layers see them, prepared once per pass by the session: positions, the

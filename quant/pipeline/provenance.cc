@@ -10,6 +10,7 @@
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_writer.h"
+#include "runtime/identity/build_info.h"
 #include "runtime/identity/fingerprint.h"
 #include "runtime/tensor_source.h"
 
@@ -124,7 +125,7 @@ Value inputs_list(const InputsByTensor& inputs) {
 
 void add_provenance(const QuantizeJob& job, Metadata& out) {
   const Plan& plan = job.plan;
-  out.set("lathe.version", Value::text(job.lathe_version));
+  out.set("lathe.version", Value::text(build_version()));
   out.set(kEncoderKey, Value::u32(kEncoderVersion));
   out.set("lathe.quantize.recipe", Value::text(plan.recipe));
   out.set("lathe.quantize.plan_sha256", Value::text(decisions_sha256(plan)));

@@ -64,7 +64,6 @@ struct QuantizeJob {
   bool resume = false;                  // go on with what a stopped run of the same job left
   const TensorSource* reuse = nullptr;  // an older output: what would come out the same is copied
   bool provenance = true;               // say in the file how it was made
-  std::string lathe_version = {};       // for the provenance
   // Of the source (runtime/identity/fingerprint.h); null: worked out by quantize(), which reads all
   // of the source for that.
   const ModelIdentity* identity = nullptr;

@@ -18,6 +18,7 @@
 #include "quant/pipeline/quantize.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
+#include "runtime/identity/build_info.h"
 #include "tests/support/error_of.h"
 #include "tests/support/golden.h"
 #include "tests/support/output.h"
@@ -434,11 +435,10 @@ TEST_F(Pipeline, TheFileSaysHowItWasMade) {
   const Plan p = plan(
       "Q4_K_M", {.rules = {parse_type_rule("attn_v=q8_0", "--tensor-type")}, .prune_layers = {1}});
   QuantizeJob job{source_, p, nullptr, out("q")};
-  job.lathe_version = "1.2.3";
   run(job);
   const GgufFile file = GgufFile::open(out("q"));
   const Metadata& metadata = file.metadata();
-  EXPECT_EQ(metadata.require_text("lathe.version"), "1.2.3");
+  EXPECT_EQ(metadata.require_text("lathe.version"), build_version());
   EXPECT_EQ(metadata.require_text("lathe.quantize.recipe"), "Q4_K_M");
   EXPECT_EQ(metadata.require_text("lathe.quantize.source"), "tiny-llama-f16.gguf");
   EXPECT_EQ(metadata.require_text("lathe.quantize.source_fingerprint").size(), 64u);

@@ -48,23 +48,6 @@ std::string read_all(int descriptor) {
   return all;
 }
 
-struct Terminal {
-  pid_t child;
-  int master;
-};
-
-Terminal open_terminal(unsigned short columns, const std::function<void()>& work) {
-  const winsize size = {.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
-  int master = -1;
-  const pid_t child = ::forkpty(&master, nullptr, nullptr, &size);
-  if (child < 0) throw std::runtime_error("forkpty");
-  if (child == 0) {
-    work();
-    ::_exit(0);
-  }
-  return {child, master};
-}
-
 }  // namespace
 
 ProgramRun run_shell(const std::string& command) {
@@ -96,18 +79,25 @@ ProgramRun run_without_reader(const std::string& command) {
   return run;
 }
 
-ProgramRun run_on_terminal(const std::string& command, unsigned short columns) {
-  const Terminal terminal = open_terminal(columns, [&] { run_in_shell(command); });
-  ProgramRun run;
-  run.out = read_all(terminal.master);
-  run.exit_code = exit_code_of(terminal.child);
-  return run;
+bool has_terminals() {
+  int master = -1, slave = -1;
+  if (::openpty(&master, &slave, nullptr, nullptr, nullptr) != 0) return false;
+  ::close(master);
+  ::close(slave);
+  return true;
 }
 
 std::string text_on_terminal(unsigned short columns, const std::function<void()>& work) {
-  const Terminal terminal = open_terminal(columns, work);
-  const std::string text = read_all(terminal.master);
-  (void)exit_code_of(terminal.child);
+  const winsize size = {.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+  int master = -1;
+  const pid_t child = ::forkpty(&master, nullptr, nullptr, &size);
+  if (child < 0) throw std::runtime_error("forkpty");
+  if (child == 0) {
+    work();
+    ::_exit(0);
+  }
+  const std::string text = read_all(master);
+  (void)exit_code_of(child);
   return text;
 }
 

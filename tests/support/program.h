@@ -21,8 +21,8 @@ ProgramRun run_shell(const std::string& command);
 // The same with a standard output whose reader is gone.
 ProgramRun run_without_reader(const std::string& command);
 
-// The same on a terminal of that many columns; `out` is all that it was sent.
-ProgramRun run_on_terminal(const std::string& command, unsigned short columns);
+// Whether there are pseudo-terminals: a bare chroot has none.
+bool has_terminals();
 
 // Calls `work` in a process of its own on a terminal; what the terminal was sent.
 std::string text_on_terminal(unsigned short columns, const std::function<void()>& work);

@@ -124,7 +124,14 @@ TEST(Screens, HelpAndVersionAreResults) {
   EXPECT_THAT(test::run_shell("$LATHE run --help").out, HasSubstr("--prompt"));
 }
 
-TEST(Screens, MessagesTakeTheLiveLineAway) {
+class OnTerminal : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!test::has_terminals()) GTEST_SKIP() << "no pseudo-terminals here (/dev/pts)";
+  }
+};
+
+TEST_F(OnTerminal, MessagesTakeTheLiveLineAway) {
   const std::string sent = test::text_on_terminal(40, [] {
     show_live_line("half of the work");
     warn("watch out");
@@ -139,7 +146,7 @@ TEST(Screens, MessagesTakeTheLiveLineAway) {
             "\r\033[Ka result\r\n");
 }
 
-TEST(Screens, AMessageDoesNotBeginInTheMiddleOfALineOfResults) {
+TEST_F(OnTerminal, AMessageDoesNotBeginInTheMiddleOfALineOfResults) {
   const std::string sent = test::text_on_terminal(40, [] {
     put_text("[1]5.1,");
     say("on a line of its own");
@@ -149,7 +156,7 @@ TEST(Screens, AMessageDoesNotBeginInTheMiddleOfALineOfResults) {
   EXPECT_EQ(sent, "[1]5.1,\r\non a line of its own\r\n[2]5.2,\r\n");
 }
 
-TEST(Screens, LiveLinesAreCutToTheTerminal) {
+TEST_F(OnTerminal, LiveLinesAreCutToTheTerminal) {
   const std::string sent = test::text_on_terminal(
       20, [] { show_live_line("\u65E5\u672C\u8A9E\u65E5\u672C\u8A9E\u65E5\u672C\u8A9E.gguf\nx"); });
   ASSERT_THAT(sent, StartsWith("\r"));

@@ -99,21 +99,18 @@ class KldJob {
   }
 
   bool show(const ChunkRecords& records) {
-    if (!callbacks_.on_chunk) return true;
     for (; n_shown_ < records.size(); ++n_shown_) {
       add_chunk(records[n_shown_], 0, 1, meter_);
-      callbacks_.on_chunk(n_shown_, meter_.summary(false));
+      if (callbacks_.on_chunk) callbacks_.on_chunk(n_shown_, meter_.summary(false));
     }
     return true;
   }
 
   KldResult result(std::size_t n_run, double seconds) {
-    DivergenceMeter all;
-    for (const std::vector<double>& record : work_.records()) add_chunk(record, 0, 1, all);
     DivergenceChunks chunks = divergence_chunks(work_.records(), 0, 1);
     const DivergenceIntervals intervals = divergence_intervals(chunks);
     return {.inputs = std::move(inputs_),
-            .figures = all.summary(true),
+            .figures = meter_.summary(true),
             .chunks = std::move(chunks),
             .intervals = intervals,
             .n_run = n_run,
@@ -130,7 +127,7 @@ class KldJob {
   TextChunks text_;
   EvalInputs inputs_;
   MeasuredWork work_;
-  DivergenceMeter meter_;
+  DivergenceMeter meter_;    // of the first n_shown_ chunks: all of them in the end
   std::size_t n_shown_ = 0;
 };
 

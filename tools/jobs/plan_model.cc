@@ -10,7 +10,6 @@
 #include "quant/plan/plan_file.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
-#include "runtime/identity/build_info.h"
 
 namespace lathe {
 namespace {
@@ -107,7 +106,6 @@ void check_options_with_plan(const PlanOptions& o) {
 QuantizeJob PlannedModel::job(std::string out_path, bool allow_requantize) const {
   QuantizeJob job{*source, plan, imatrix ? &*imatrix : nullptr, std::move(out_path),
                   allow_requantize};
-  job.lathe_version = build_version();
   job.identity = identity ? &*identity : nullptr;
   job.layer_metadata = layer_metadata(source->metadata());
   return job;

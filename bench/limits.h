@@ -44,6 +44,6 @@ class Limits {
 };
 
 void add_kernel_benchmarks(Limits& limits);
-void add_blas_benchmarks(Limits& limits);  // only where OpenBLAS is built in
+void add_blas_benchmarks(Limits& limits);
 
 }  // namespace lathe::bench

@@ -23,6 +23,9 @@ struct Qkv {
 // x [n_items, n_embd] -> qkv, through attn_qkv or attn_q, attn_k, attn_v of the layer.
 void project_qkv(ExecContext& ctx, int layer, MatrixView<const float> x, const Qkv& qkv) noexcept;
 
+// Tells the observer of the residual stream between attention and feed-forward network.
+void tell_middle(ExecContext& ctx, int layer, MatrixView<const float> x) noexcept;
+
 // SwiGLU (Shazeer 2020): x [n_items, n_embd] -> out [n_items, n_embd]; out may be x.
 void swiglu(ExecContext& ctx, int layer, std::size_t n_ff, MatrixView<const float> x,
             MatrixView<float> out) noexcept;

@@ -33,6 +33,7 @@ class Llama final : public Decoder {
     attend(ctx, shape, pass, i, cache, qkv.q, 0, qkv.q);      // [n, H D]
     matmul(ctx, qkv.q, {{{TensorRole::kAttnOutput, i}, h}});  // [n, n_embd]
     add(ctx, x, h);
+    tell_middle(ctx, i, x);
 
     norm(ctx, x, TensorRole::kFfnNorm, i, h);  // [n, n_embd]
     swiglu(ctx, i, n_ff(), h, h);              // [n, n_embd]

@@ -42,6 +42,7 @@ class Olmo2 final : public Decoder {
     matmul(ctx, qkv.q, {{{TensorRole::kAttnOutput, i}, h}});   // [n, n_embd]
     norm(ctx, h, TensorRole::kPostAttentionNorm, i, h);        // [n, n_embd]
     add(ctx, x, h);
+    tell_middle(ctx, i, x);
 
     swiglu(ctx, i, n_ff(), x, h);                  // [n, n_embd]
     norm(ctx, h, TensorRole::kPostFfwNorm, i, h);  // [n, n_embd]

@@ -1,6 +1,8 @@
 // What a step of a model runs with. Passed, never global.
 #pragma once
 
+#include <optional>
+
 #include "kernels/kernel_table.h"
 #include "runtime/base/arena.h"
 #include "runtime/machine/thread_pool.h"
@@ -22,6 +24,10 @@ struct ExecContext {
   const WeightSet& weights;  // the model's own, or an overlay
   MatmulPath path = MatmulPath::kPanel;
   Observer* observer = nullptr;
+  // What follows the input of this product is not wanted (runtime/layer_range.h): from there on
+  // products and attention do nothing. Whoever calls a step sets it and clears `ended`.
+  std::optional<TensorRole> until = {};
+  bool ended = false;
 };
 
 }  // namespace lathe

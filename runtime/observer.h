@@ -21,6 +21,12 @@ class Observer {
     (void)layer;
     (void)hidden;
   }
+  // The same rows in the middle of the layer: after attention was added, before the feed-forward
+  // network.
+  virtual void on_layer_middle(int layer, MatrixView<const float> hidden) noexcept {
+    (void)layer;
+    (void)hidden;
+  }
   virtual void on_layer_output(int layer, MatrixView<const float> hidden) noexcept {
     (void)layer;
     (void)hidden;

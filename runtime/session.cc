@@ -72,7 +72,7 @@ void Session::State::check(Batch batch, LayerRange layers, MatrixView<const floa
   const auto n_wanted = static_cast<std::size_t>(std::count_if(
       batch.begin(), batch.end(), [](const BatchItem& item) { return item.want_logits; }));
   const ModelTraits& traits = model.traits();
-  if (layers.end == static_cast<int>(traits.n_layer) && n_wanted > options.max_logits) {
+  if (reaches_head(layers, traits.n_layer) && n_wanted > options.max_logits) {
     throw usage_error(std::to_string(n_wanted) + " rows of logits asked of a session made for " +
                       std::to_string(options.max_logits));
   }
@@ -105,12 +105,14 @@ void Session::State::run(const PassView& pass, MatmulPath path, LayerRange layer
     }
   }
   for (int layer = layers.first; layer < layers.end; ++layer) {
+    if (layer + 1 == layers.end) ctx.until = layers.until;
     if (observer != nullptr) observer->on_layer_input(layer, rows);
     if (!skipped[static_cast<std::size_t>(layer)]) model.layer(ctx, layer, pass, cache, rows);
-    if (observer != nullptr) observer->on_layer_output(layer, rows);
+    if (observer != nullptr && !ctx.ended) observer->on_layer_output(layer, rows);
     if (layer_hook) layer_hook();
   }
-  if (layers.end == static_cast<int>(traits.n_layer)) run_head(ctx, pass.items, rows);
+  ctx.until = layers.until;
+  if (reaches_head(layers, traits.n_layer)) run_head(ctx, pass.items, rows);
 }
 
 void Session::State::run_head(ExecContext& ctx, Batch batch,

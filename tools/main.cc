@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/algebra/blas_core.h"
 #include "runtime/base/error.h"
 #include "tools/cli/command.h"
 #include "tools/cli/command_line.h"
@@ -93,6 +94,7 @@ int run(const std::vector<std::string>& args) noexcept {
 }  // namespace lathe
 
 int main(int argc, char** argv) {
+  lathe::help_blas(argv);
   ::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error of the write
   lathe::keep_standard_descriptors();
   return lathe::run(std::vector<std::string>(argv + 1, argv + argc));

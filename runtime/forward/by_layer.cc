@@ -42,7 +42,9 @@ struct LayerByLayer::Engine {
 
   void set_range(LayerRange layers) {
     layers = checked_range(layers, traits.n_layer);
-    to_head = layers.end == n_layer();
+    to_head = reaches_head(layers, traits.n_layer);
+    until = layers.until;
+    last = layers.end - 1;
     runs.clear();
     for (int i = layers.first; i < layers.end; ++i) {
       const std::vector<int>& skipped = of.skipped_layers;
@@ -68,6 +70,8 @@ struct LayerByLayer::Engine {
   const ModelTraits& traits;
   std::vector<int> runs;  // the layers of the part that are not skipped
   bool to_head = true;    // the part goes on through the output head
+  int last = 0;           // the last layer of the part
+  std::optional<TensorRole> until;  // how far it goes there
   KvCache cache;          // of the layer that is being run
   std::vector<std::int32_t> cells;
   Arena scratch;
@@ -272,9 +276,11 @@ void LayerByLayer::run_text(Engine& engine, const Group& group, std::size_t t, i
     if (!engine.cache.place(batch, engine.cells, &pass.attention)) {
       throw failed("the cache has no room for a text");
     }
+    engine.ctx.until = layer == engine.last ? engine.until : std::nullopt;
+    engine.ctx.ended = false;
     if (observer != nullptr) observer->on_layer_input(layer, rows);
     engine.model.layer(engine.ctx, layer, pass, engine.cache, rows);
-    if (observer != nullptr) observer->on_layer_output(layer, rows);
+    if (observer != nullptr && !engine.ctx.ended) observer->on_layer_output(layer, rows);
   }
 }
 
@@ -283,6 +289,7 @@ void LayerByLayer::run_text(Engine& engine, const Group& group, std::size_t t, i
 void LayerByLayer::run_heads(Group& group, const RunCallbacks& callbacks, Meter& meter) {
   const bool by_text = std::any_of(engines_.begin(), engines_.end(),
                                    [](const auto& e) { return e->ctx.observer != nullptr; });
+  const bool with_logits = callbacks.logits && !engines_.front()->until;
   std::vector<MatrixView<const float>> slice(engines_.size()), part(engines_.size());
   std::size_t t = 0;
   for (std::size_t row = 0, end = 0; row < group.n_rows(); row = end) {
@@ -291,11 +298,13 @@ void LayerByLayer::run_heads(Group& group, const RunCallbacks& callbacks, Meter&
     for (std::size_t m = 0; m < engines_.size(); ++m) {
       Engine& engine = *engines_[m];
       if (engine.ctx.observer != nullptr) engine.ctx.observer->on_text(group.first + t);
+      engine.ctx.until = engine.until;
+      engine.ctx.ended = false;
       engine.model.head(engine.ctx, group.wanted[m]->rows(row, end - row),
                         engine.logit_rows(end - row));
       slice[m] = engine.logit_rows(end - row);
     }
-    for (std::size_t begin = row; begin < end && callbacks.logits;) {
+    for (std::size_t begin = row; begin < end && with_logits;) {
       while (group.row_of[t + 1] <= begin) ++t;
       const std::size_t n = std::min(end, group.row_of[t + 1]) - begin;
       for (std::size_t m = 0; m < slice.size(); ++m) {

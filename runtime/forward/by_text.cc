@@ -96,7 +96,7 @@ void TextByText::run_text(std::size_t index, RunText text, std::size_t first_ite
   std::size_t first = 0, n_rows = 0, first_row = 0;
   const auto flush = [&](std::size_t end) {
     run_batch(text.subspan(first, end - first), first_item + first, part);
-    if (n_rows > 0 && callbacks.logits) callbacks.logits(index, first_row, logits_);
+    if (n_rows > 0 && callbacks.logits && !part.layers.until) callbacks.logits(index, first_row, logits_);
     first = end;
     first_row += n_rows;
     n_rows = 0;
@@ -112,7 +112,7 @@ void TextByText::run_text(std::size_t index, RunText text, std::size_t first_ite
 
 bool TextByText::to_head(const RunPart& part) const {
   const std::size_t n_layer = models_.front().model.traits().n_layer;
-  return checked_range(part.layers, n_layer).end == static_cast<int>(n_layer);
+  return reaches_head(checked_range(part.layers, n_layer), n_layer);
 }
 
 // first_item: the batch's place among the items of all texts.

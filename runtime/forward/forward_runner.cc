@@ -43,6 +43,9 @@ void ForwardRunner::check_part(std::span<const RunText> texts, const RunPart& pa
     throw usage_error(
         fmt::format("layer {} is the end of some of the models only", part.layers.end));
   }
+  if (part.layers.until && !part.to.empty()) {
+    throw usage_error("a part that ends within a layer leaves no hidden states");
+  }
   if (part.layers.first > 0) check_stores(part.from, models_, n_items);
   if (!part.to.empty()) check_stores(part.to, models_, n_items);
 }

@@ -57,15 +57,22 @@ Job make_job(ExecContext& ctx, Inputs& inputs, const Product& product) noexcept 
           product.out};
 }
 
-void tell_observer(ExecContext& ctx, TensorId weight, MatrixView<const float> input) noexcept {
-  if (ctx.observer != nullptr) ctx.observer->on_matmul_input(weight, input);
+// Tells the observer of the input. False where the pass ends here, or has ended before.
+bool goes_on(ExecContext& ctx, std::initializer_list<Product> products,
+             MatrixView<const float> input) noexcept {
+  if (ctx.ended) return false;
+  for (const Product& p : products) {
+    if (ctx.observer != nullptr) ctx.observer->on_matmul_input(p.weight, input);
+    ctx.ended = ctx.ended || ctx.until == p.weight.role;
+  }
+  return !ctx.ended;
 }
 
 }  // namespace
 
 void matmul(ExecContext& ctx, MatrixView<const float> input,
             std::initializer_list<Product> products) noexcept {
-  for (const Product& p : products) tell_observer(ctx, p.weight, input);
+  if (!goes_on(ctx, products, input)) return;
   const Arena::Scope scope(ctx.scratch);
   Inputs inputs(ctx, input);
   std::array<Job, kMaxProducts> jobs;
@@ -80,8 +87,7 @@ void matmul(ExecContext& ctx, MatrixView<const float> input,
 
 void matmul_gated(ExecContext& ctx, MatrixView<const float> input, TensorId gate, TensorId up,
                   MatrixView<float> out) noexcept {
-  tell_observer(ctx, gate, input);
-  tell_observer(ctx, up, input);
+  if (!goes_on(ctx, {{gate, out}, {up, out}}, input)) return;
   const Arena::Scope scope(ctx.scratch);
   Inputs inputs(ctx, input);
   const Job gate_job = make_job(ctx, inputs, {gate, out});

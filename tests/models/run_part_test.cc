@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "tests/support/error_of.h"
 #include "tests/support/runner_rows.h"
@@ -277,6 +278,57 @@ TEST_P(RunnerParts, AreWhatObserversAndProgressSee) {
   EXPECT_EQ(n_done, texts_.size());
 }
 
+// What enters each product, by role, and the middle of the layer.
+struct SeenInputs : Observer {
+  std::map<TensorRole, std::vector<float>> inputs;
+  std::vector<float> middle;
+  void on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept override {
+    append(input, inputs[weight.role]);
+  }
+  void on_layer_middle(int layer, MatrixView<const float> hidden) noexcept override {
+    EXPECT_EQ(layer, 2);
+    append(hidden, middle);
+  }
+  static void append(MatrixView<const float> rows, std::vector<float>& out) {
+    for (std::size_t i = 0; i < rows.rows; ++i) {
+      out.insert(out.end(), rows.row(i), rows.row(i) + rows.cols);
+    }
+  }
+};
+
+// A layer up to one of its products: observers see the same inputs until there, and nothing after.
+TEST_P(RunnerParts, EndWithinALayer) {
+  HiddenStore kept(n_items_, engine_.model().traits().n_embd, "");
+  HiddenStore* const stores[] = {&kept};
+  const auto run = runner({{engine_.model()}});
+  run->run_part(texts_, {.layers = {0, 2}, .to = stores}, {});
+  const auto seen = [&](const LayerRange& layers) {
+    SeenInputs inputs;
+    Observer* const observers[] = {&inputs};
+    run->run_part(texts_, {.layers = layers, .from = stores}, {.observers = observers});
+    return inputs;
+  };
+  const SeenInputs all = seen({2, 3});
+  const std::vector<std::vector<TensorRole>> steps = {
+      {TensorRole::kAttnQ, TensorRole::kAttnK, TensorRole::kAttnV},
+      {TensorRole::kAttnOutput},
+      {TensorRole::kFfnGate, TensorRole::kFfnUp},
+      {TensorRole::kFfnDown}};
+  std::map<TensorRole, std::vector<float>> expected;
+  for (std::size_t k = 0; k < steps.size(); ++k) {
+    for (const TensorRole role : steps[k]) expected[role] = all.inputs.at(role);
+    const SeenInputs some = seen({2, 3, steps[k].back()});
+    EXPECT_EQ(some.inputs, expected);
+    EXPECT_EQ(some.middle.empty(), k < 2);
+  }
+  // The head, up to its product: what enters it, for the rows that want logits.
+  const Rows logits = run_rows(*run, texts_)[0];
+  const SeenInputs to_head = seen({kLayers, kLayers, TensorRole::kOutput});
+  EXPECT_EQ(to_head.inputs.size(), 1u);
+  EXPECT_EQ(to_head.inputs.at(TensorRole::kOutput).size(),
+            logits.size() * engine_.model().traits().n_embd);
+}
+
 TEST_P(RunnerParts, ThatCannotRunAreRefused) {
   const std::size_t n_embd = engine_.model().traits().n_embd;
   TinyModel shorter_model = subject();
@@ -295,6 +347,8 @@ TEST_P(RunnerParts, ThatCannotRunAreRefused) {
   EXPECT_THAT(message({.layers = {2}}, model), HasSubstr("0 stores of hidden states for 1 models"));
   EXPECT_THAT(message({.layers = {2}, .from = wrong}, model),
               HasSubstr("hidden states [39, 64] for 40 tokens of 64"));
+  EXPECT_THAT(message({.layers = {0, 2, TensorRole::kFfnDown}, .to = one}, model),
+              HasSubstr("a part that ends within a layer leaves no hidden states"));
   EXPECT_THAT(message({.to = wrong}, model), HasSubstr("hidden states [39, 64] for 40"));
   EXPECT_THAT(message({.layers = {0, 3}}, {{engine_.model()}, {shorter.model()}}),
               HasSubstr("layer 3 is the end of some of the models only"));

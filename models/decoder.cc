@@ -1,6 +1,7 @@
 #include "models/decoder.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "runtime/ops/matmul.h"
 #include "runtime/ops/rows.h"
@@ -23,6 +24,15 @@ void Decoder::head(ExecContext& ctx, MatrixView<const float> hidden,
 void Decoder::norm(ExecContext& ctx, MatrixView<const float> x, TensorRole role, int layer,
                    MatrixView<float> out) const noexcept {
   rms_norm(ctx, x, ctx.weights.get(role, layer), hparams_.rms_eps, out);
+}
+
+std::unique_ptr<ModelGradient> Decoder::make_gradient() const {
+  std::vector<LayerForm> forms;
+  for (std::size_t i = 0; i < hparams_.traits.n_layer; ++i) {
+    forms.push_back(layer_form(static_cast<int>(i)));
+  }
+  const DecoderShape shape{attention_shape(), hparams_.traits.n_embd, n_ff(), hparams_.rms_eps};
+  return std::make_unique<DecoderGradient>(shape, std::move(forms));
 }
 
 Decoder::LayerBuffers Decoder::take_buffers(Arena& scratch, std::size_t n_items) const noexcept {

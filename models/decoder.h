@@ -2,9 +2,11 @@
 // final norm and output head, and the sizes that follow from the header.
 #pragma once
 
+#include <memory>
 #include <utility>
 
 #include "models/blocks.h"
+#include "models/decoder_gradient.h"
 #include "models/hparams.h"
 #include "runtime/model.h"
 
@@ -20,6 +22,7 @@ class Decoder : public Model {
             MatrixView<float> logits) const noexcept final;
   std::size_t scratch_bytes(const KernelTable& kernels, int n_threads, std::size_t n_items,
                             std::size_t n_cells) const final;
+  std::unique_ptr<ModelGradient> make_gradient() const final;
 
  protected:
   Decoder(Hparams hparams, WeightSet weights)
@@ -28,6 +31,8 @@ class Decoder : public Model {
   AttentionShape attention_shape() const noexcept {
     return {hparams_.traits.n_head, hparams_.traits.n_head_kv, hparams_.traits.head_dim};
   }
+  // What is particular to a layer, for the steps backwards.
+  virtual LayerForm layer_form(int i) const noexcept = 0;
   std::size_t n_ff() const noexcept { return hparams_.traits.n_ff; }
   // RMSNorm with the weight of a role; out may be x.
   void norm(ExecContext& ctx, MatrixView<const float> x, TensorRole role, int layer,

@@ -41,6 +41,10 @@ class Llama final : public Decoder {
   }
 
  private:
+  LayerForm layer_form(int) const noexcept override {
+    return {.norm_before = true, .rope = &rope_};
+  }
+
   RopeTable rope_;
 };
 

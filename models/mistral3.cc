@@ -38,6 +38,10 @@ class Mistral3 final : public Decoder {
   }
 
  private:
+  LayerForm layer_form(int) const noexcept override {
+    return {.norm_before = true, .rope = &rope_, .temperature = temperature_};
+  }
+
   RopeTable rope_;
   QueryTemperature temperature_;
 };

@@ -50,6 +50,14 @@ class Olmo2 final : public Decoder {
   }
 
  private:
+  LayerForm layer_form(int i) const noexcept override {
+    const std::size_t window = windows_[static_cast<std::size_t>(i)];
+    return {.norm_before = false,
+            .norm_qk = true,
+            .rope = window > 0 ? &window_rope_ : &rope_,
+            .window = window};
+  }
+
   RopeTable rope_, window_rope_;
   std::vector<std::size_t> windows_;  // [n_layer] keys that a query sees, 0: all
 };

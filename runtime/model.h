@@ -26,6 +26,7 @@
 namespace lathe {
 
 class GgufFile;
+class ModelGradient;  // runtime/gradient/model_gradient.h
 
 struct ModelTraits {
   std::string architecture;  // as the file names it
@@ -70,6 +71,10 @@ class Model {
   // Scratch bytes that any of the steps needs for passes of up to n_items items over n_cells cells.
   virtual std::size_t scratch_bytes(const KernelTable& kernels, int n_threads, std::size_t n_items,
                                     std::size_t n_cells) const = 0;
+
+  // The same steps in float32 and backwards; refers to this model. Null where an architecture has
+  // none.
+  virtual std::unique_ptr<ModelGradient> make_gradient() const;
 };
 
 }  // namespace lathe

@@ -36,6 +36,9 @@ class OracleModel {
     eps_ = m_.require_real(key("attention.layer_norm_rms_epsilon"));
   }
 
+  // Elements of a tensor, row by row, to be changed by tests of gradients.
+  Vector& weights(const std::string& tensor) { return tensors_.at(tensor).x; }
+
   // Logits at every position of one sequence that starts at position first_pos.
   std::vector<Vector> logits(const std::vector<int>& tokens, int first_pos = 0) const {
     std::vector<Vector> x;

@@ -53,8 +53,10 @@ struct CodecSet {
       const Traits traits = traits_of(format);
       codecs[i] = {format, table.encode_row[i], traits.max_abs, traits.uses_importance};
     }
+    rounding = table.rounding;
   }
   Codec codecs[kFormatCount];
+  RoundingKernels rounding;
 };
 
 // A set's table is filled by its own code, so not before it is known that the CPU can run it.
@@ -94,6 +96,10 @@ const Codec* find_codec(Format format, std::string_view tier) noexcept {
   static const CodecSet& best = codecs_of({});
   const Codec& codec = (tier.empty() ? best : codecs_of(tier)).codecs[index_of(format)];
   return codec.encode_row == nullptr ? nullptr : &codec;
+}
+
+const RoundingKernels& rounding_kernels(std::string_view tier) noexcept {
+  return codecs_of(tier).rounding;
 }
 
 std::size_t encode_rows(const Codec& codec, MatrixView<const float> x, const float* importance,

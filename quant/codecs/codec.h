@@ -27,6 +27,9 @@ struct Codec {
 // this CPU); it decides the time that encoding takes and never the bytes.
 const Codec* find_codec(Format format, std::string_view tier = {}) noexcept;
 
+// The inner loops of calibrated rounding, of the same tier.
+const RoundingKernels& rounding_kernels(std::string_view tier = {}) noexcept;
+
 // Encodes all rows of x to `blocks` (row_bytes(format, x.cols) each). Stops before the first row
 // that holds NaN, an infinity or a value beyond max_abs, and returns its index; x.rows when all
 // were encoded.

@@ -1,10 +1,12 @@
-// One encoder per format, as one instruction set has them (quant/codecs/encoders).
+// The encoders of all formats and the inner loops of calibrated rounding, as one instruction set has
+// them (quant/codecs/encoders).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "kernels/formats/format.h"
+#include "quant/codecs/rounding_kernels.h"
 
 namespace lathe {
 
@@ -15,6 +17,7 @@ using EncodeRowFn = void (*)(const float* x, std::size_t n_cols, const float* im
 
 struct EncoderTable {
   EncodeRowFn encode_row[kFormatCount];  // by Format; null for formats that lathe cannot write
+  RoundingKernels rounding;
 };
 
 }  // namespace lathe

@@ -9,6 +9,7 @@
 #include "quant/codecs/encoders/encoders.h"
 #include "quant/codecs/encoders/levels.h"
 #include "quant/codecs/encoders/weights.h"
+#include "quant/codecs/pack_scaled.h"
 
 namespace lathe::LATHE_CODEC_TIER {
 namespace {
@@ -142,18 +143,29 @@ void codes_of(const float* x, const StoredPair& s, std::uint8_t* codes) noexcept
   }
 }
 
-void pack_nibbles(const std::uint8_t* codes, std::uint8_t* qs) noexcept {
-  for (int j = 0; j < 16; ++j) {
-    qs[j] = static_cast<std::uint8_t>((codes[j] & 15) | (codes[j + 16] & 15) << 4);
-  }
+struct ScaledCodes {
+  HalfScale d;
+  std::uint8_t codes[kSize];
+};
+
+template <class Coder>
+ScaledCodes encode_scaled(const float* x, HalfScale d) noexcept {
+  ScaledCodes out{d, {}};
+  codes_of<Coder>(x, d.value, out.codes);
+  return out;
 }
 
-void pack_fifth_bits(const std::uint8_t* codes, std::uint8_t* qh) noexcept {
-  for (int b = 0; b < 4; ++b) {
-    unsigned bits = 0;
-    for (int i = 0; i < 8; ++i) bits |= static_cast<unsigned>(codes[8 * b + i] >> 4 & 1) << i;
-    qh[b] = static_cast<std::uint8_t>(bits);
-  }
+struct PairCodes {
+  HalfScale d, m;
+  std::uint8_t codes[kSize];
+};
+
+template <int kMaxCode>
+PairCodes encode_pair(const float* x, const float* w) noexcept {
+  const StoredPair s = find_scale_min<kMaxCode>(x, w);
+  PairCodes out{s.d, s.m, {}};
+  codes_of<kMaxCode>(x, s, out.codes);
+  return out;
 }
 
 // Calls encode(x, w, block) for each block of the row.
@@ -179,70 +191,41 @@ void encode_q8_0(const float* x, std::size_t n_cols, const float* importance,
   for_blocks<BlockQ8_0>(x, n_cols, importance, blocks, [](auto* v, auto* w, auto* out) {
     const float plain = std::fabs(signed_max<kSize>(v)) / 127.0f;
     const HalfScale d = best_scale_around<Levels>(v, w, plain, 0.005f, 0.045f, 25);
-    std::uint8_t codes[kSize];
-    codes_of<Levels>(v, d.value, codes);
-    out->d = d.bits;
-    for (int i = 0; i < kSize; ++i) out->qs[i] = static_cast<std::int8_t>(codes[i] - 128);
+    pack(encode_scaled<Levels>(v, d), out);
   });
 }
 
 void encode_q4_0(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
   for_blocks<BlockQ4_0>(x, n_cols, importance, blocks, [](auto* v, auto* w, auto* out) {
-    std::uint8_t codes[kSize];
-    const HalfScale d = find_scale<EvenLevels<8>>(v, w);
-    codes_of<EvenLevels<8>>(v, d.value, codes);
-    out->d = d.bits;
-    pack_nibbles(codes, out->qs);
+    pack(encode_scaled<EvenLevels<8>>(v, find_scale<EvenLevels<8>>(v, w)), out);
   });
 }
 
 void encode_q5_0(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
   for_blocks<BlockQ5_0>(x, n_cols, importance, blocks, [](auto* v, auto* w, auto* out) {
-    std::uint8_t codes[kSize];
-    const HalfScale d = find_scale<EvenLevels<16>>(v, w);
-    codes_of<EvenLevels<16>>(v, d.value, codes);
-    out->d = d.bits;
-    pack_fifth_bits(codes, out->qh);
-    pack_nibbles(codes, out->qs);
+    pack(encode_scaled<EvenLevels<16>>(v, find_scale<EvenLevels<16>>(v, w)), out);
   });
 }
 
 void encode_iq4_nl(const float* x, std::size_t n_cols, const float* importance,
                    std::uint8_t* blocks) noexcept {
   for_blocks<BlockIQ4_NL>(x, n_cols, importance, blocks, [](auto* v, auto* w, auto* out) {
-    std::uint8_t codes[kSize];
-    const HalfScale d = find_scale<Iq4Levels>(v, w);
-    codes_of<Iq4Levels>(v, d.value, codes);
-    out->d = d.bits;
-    pack_nibbles(codes, out->qs);
+    pack(encode_scaled<Iq4Levels>(v, find_scale<Iq4Levels>(v, w)), out);
   });
 }
 
 void encode_q4_1(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
-  for_blocks<BlockQ4_1>(x, n_cols, importance, blocks, [](auto* v, auto* w, auto* out) {
-    std::uint8_t codes[kSize];
-    const StoredPair s = find_scale_min<15>(v, w);
-    codes_of<15>(v, s, codes);
-    out->d = s.d.bits;
-    out->m = s.m.bits;
-    pack_nibbles(codes, out->qs);
-  });
+  for_blocks<BlockQ4_1>(x, n_cols, importance, blocks,
+                        [](auto* v, auto* w, auto* out) { pack(encode_pair<15>(v, w), out); });
 }
 
 void encode_q5_1(const float* x, std::size_t n_cols, const float* importance,
                  std::uint8_t* blocks) noexcept {
-  for_blocks<BlockQ5_1>(x, n_cols, importance, blocks, [](auto* v, auto* w, auto* out) {
-    std::uint8_t codes[kSize];
-    const StoredPair s = find_scale_min<31>(v, w);
-    codes_of<31>(v, s, codes);
-    out->d = s.d.bits;
-    out->m = s.m.bits;
-    pack_fifth_bits(codes, out->qh);
-    pack_nibbles(codes, out->qs);
-  });
+  for_blocks<BlockQ5_1>(x, n_cols, importance, blocks,
+                        [](auto* v, auto* w, auto* out) { pack(encode_pair<31>(v, w), out); });
 }
 
 }  // namespace lathe::LATHE_CODEC_TIER

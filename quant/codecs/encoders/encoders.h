@@ -44,6 +44,7 @@ LATHE_ENCODER(tq2_0)
 LATHE_ENCODER(mxfp4)
 #undef LATHE_ENCODER
 
+void fill_rounding(RoundingKernels& kernels) noexcept;
 void fill_encoders(EncoderTable& table) noexcept;
 
 }  // namespace lathe::LATHE_CODEC_TIER

@@ -32,6 +32,7 @@ void fill_encoders(EncoderTable& table) noexcept {
   set(Format::TQ1_0, encode_tq1_0);
   set(Format::TQ2_0, encode_tq2_0);
   set(Format::MXFP4, encode_mxfp4);
+  fill_rounding(table.rounding);
 }
 
 }  // namespace lathe::LATHE_CODEC_TIER

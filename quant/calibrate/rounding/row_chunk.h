@@ -1,0 +1,52 @@
+// Calibrated rounding of up to kRoundingLanes rows, by one thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "kernels/kernel_table.h"
+#include "quant/calibrate/rounding/rounding.h"
+#include "quant/calibrate/rounding/row_codes.h"
+#include "quant/codecs/codec.h"
+#include "runtime/base/aligned_buffer.h"
+
+namespace lathe {
+
+// Buffers of one thread, for chunk after chunk.
+class RowChunk {
+ public:
+  // The references must outlive the chunk. `kernels` decodes.
+  RowChunk(Format format, MatrixView<const float> h, const RoundingFactor& factor,
+           const RoundingOptions& options, std::string_view tier, const KernelTable& kernels);
+
+  // Writes the rows' blocks and adds up their errors. The first row that cannot be encoded, if any;
+  // nothing of use is written then.
+  std::optional<std::size_t> round(MatrixView<const float> rows, std::uint8_t* blocks,
+                                   RoundingErrors* errors) noexcept;
+
+ private:
+  void load_target(MatrixView<const float> rows) noexcept;
+  void load_start_errors(MatrixView<const float> rows, const std::uint8_t* blocks) noexcept;
+  double cost_of(const float* errors) noexcept;
+  double feed_back() noexcept;
+  void put_in_column_order() noexcept;
+  double sweep() noexcept;
+
+  Format format_;
+  MatrixView<const float> h_;
+  const RoundingFactor& factor_;
+  RoundingOptions options_;
+  const Codec& codec_;
+  DecodeFn decode_;
+  std::unique_ptr<RowCodes> codes_;
+  AlignedBuffer target_, errors_;  // [n, lanes] in the order of rounding, then of columns
+  AlignedBuffer product_;          // [kBlock, lanes]
+  std::vector<float> row_;
+  AlignedBuffer spare_;  // [n, lanes]
+};
+
+}  // namespace lathe

@@ -1,0 +1,65 @@
+// The inner loops of calibrated rounding (quant/calibrate/rounding), as one instruction set has
+// them. Rows of the matrix are lanes: an array "[n, kLanes]" holds one number for each of n columns
+// and kLanes rows, rows side by side.
+//
+// With w* the target, v the rounded value and e = w* - v the error, the cost of a row is
+//
+//   e H e^T = sum_j D_j (e_j + sum_{k before j} e_k N_kj)^2                         (factor.h)
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lathe {
+
+inline constexpr std::size_t kRoundingLanes = 64;
+
+// The levels of a format with scales: value = scale * level - min.
+struct LevelSet {
+  bool iq4 = false;         // the 16 uneven levels of IQ4_NL and IQ4_XS
+  float low = 0, high = 0;  // else the integers low..high, stored less low
+};
+
+// Columns that share a scale and a minimum, in the order in which they are rounded.
+struct SubBlockRounding {
+  LevelSet levels;
+  std::size_t n_cols;     // 16 or 32
+  const float* target;    // [n_cols, kLanes] w*
+  const float* wanted;    // [n_cols, kLanes] w* and what the errors of columns before ask for
+  const float* feedback;  // [n_cols, n_cols] N among these columns, feedback_stride apart
+  std::size_t feedback_stride;
+  const float* weights;  // [n_cols] D
+  const float* scales;   // [n_candidates, kLanes]: pairs to choose from, row by row
+  const float* mins;
+  int n_candidates;
+
+  float* errors;        // out: [n_cols, kLanes] e
+  std::uint8_t* codes;  // out: [n_cols, kLanes]
+  int* choices;         // out: [kLanes] candidate with the least cost, the first of equals
+  float* costs;         // out: [kLanes] its cost
+};
+
+// Columns side by side, whose scales stay: each in turn takes the level that minimises e H e^T with
+// all others as they are.
+struct Sweep {
+  LevelSet levels;
+  std::size_t n_cols;
+  std::size_t sub_block;  // columns that share a scale
+  const float* target;    // [n_cols, kLanes]
+  const float* h;         // [n_cols, n_cols] H among these columns, h_stride apart
+  std::size_t h_stride;
+  const float* scales;  // [n_cols / sub_block, kLanes]
+  const float* mins;
+
+  float* gradient;      // [n_cols, kLanes] e H; scratch afterwards
+  float* errors;        // in and out: [n_cols, kLanes]
+  std::uint8_t* codes;  // in and out
+  float* changes;       // out: [kLanes] of e H e^T, never positive but for rounding
+};
+
+struct RoundingKernels {
+  void (*round_sub_block)(const SubBlockRounding& work) noexcept;
+  void (*sweep)(const Sweep& work) noexcept;
+};
+
+}  // namespace lathe

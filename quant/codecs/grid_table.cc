@@ -18,7 +18,8 @@ struct Storage {
 
   float points[kPoints * kDims];
   std::uint16_t neighbours[kCells * kGridNeighbours];
-  GridTable table{points, neighbours};
+  std::int8_t coordinates[kCells * kDims * kGridNeighbours];
+  GridTable table{points, neighbours, coordinates};
 
   // entries: a point each, byte j for dimension j; values: what the levels decode to.
   template <class Entry>
@@ -54,6 +55,12 @@ struct Storage {
       }
       distances[place] = distance;
       nearest[place] = static_cast<std::uint16_t>(p);
+    }
+    for (int j = 0; j < kDims; ++j) {
+      for (int k = 0; k < kGridNeighbours; ++k) {
+        coordinates[(cell * kDims + j) * kGridNeighbours + k] =
+            static_cast<std::int8_t>(points[nearest[k] * kDims + j]);
+      }
     }
   }
 };

@@ -15,6 +15,7 @@ inline constexpr int kGridNeighbours = 8;
 struct GridTable {
   const float* points;              // [n_points, n_dims] what the decoder multiplies by the scale
   const std::uint16_t* neighbours;  // [n_levels ^ n_dims, kGridNeighbours] points, nearest first
+  const std::int8_t* coordinates;   // [n_levels ^ n_dims, n_dims, kGridNeighbours] of those points
 };
 
 // Built on first use, a few milliseconds each. A cell is the sum of level_j * n_levels ^ j.

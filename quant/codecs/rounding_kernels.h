@@ -10,9 +10,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/formats/format.h"
+
 namespace lathe {
 
-inline constexpr std::size_t kRoundingLanes = 64;
+inline constexpr std::size_t kRoundingLanes = 128;
 
 // The levels of a format with scales: value = scale * level - min.
 struct LevelSet {
@@ -57,9 +59,51 @@ struct Sweep {
   float* changes;       // out: [kLanes] of e H e^T, never positive but for rounding
 };
 
+// What is stored of columns in a grid format, besides scales: for each 8 columns (an octet) the
+// points of 8 or twice 4 of them, a bit for each sign, and which of IQ1's offsets.
+struct GridChoices {
+  std::uint16_t* indices;  // [n_cols / 8 or 4, kLanes]
+  std::uint8_t* signs;     // [n_cols / 8, kLanes]
+  std::uint8_t* offsets;   // [n_cols / 8, kLanes]
+};
+
+// A sub-block in a grid format; octets may be in any order, columns in them are not moved.
+struct GridSubBlockRounding {
+  Format format;
+  const float* target;  // as in SubBlockRounding
+  const float* wanted;
+  const float* feedback;
+  std::size_t feedback_stride;
+  const float* weights;
+  const float* d;  // [kLanes] super-scales
+
+  std::uint8_t* codes;  // in and out: [kLanes] of the scale; those around are tried
+  float* errors;        // out: [sub-block, kLanes]
+  GridChoices choices;  // out
+  float* costs;         // out: [kLanes]
+};
+
+// As Sweep: each octet in turn takes the best points with its scale as it is.
+struct GridSweep {
+  Format format;
+  std::size_t n_cols;  // of one super-block
+  const float* target;
+  const float* h;
+  std::size_t h_stride;
+  const float* d;             // [kLanes]
+  const std::uint8_t* codes;  // [n_cols / sub-block, kLanes]
+
+  float* gradient;
+  float* errors;
+  GridChoices choices;  // in and out
+  float* changes;
+};
+
 struct RoundingKernels {
   void (*round_sub_block)(const SubBlockRounding& work) noexcept;
   void (*sweep)(const Sweep& work) noexcept;
+  void (*round_grid)(const GridSubBlockRounding& work) noexcept;
+  void (*sweep_grid)(const GridSweep& work) noexcept;
 };
 
 }  // namespace lathe

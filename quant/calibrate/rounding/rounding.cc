@@ -31,7 +31,7 @@ RoundingErrors total_of(const std::vector<RoundingErrors>& chunks) {
 
 }  // namespace
 
-bool can_round_calibrated(Format format) noexcept { return find_scaled_format(format) != nullptr; }
+bool can_round_calibrated(Format format) noexcept { return has_row_codes(format); }
 
 RoundingErrors round_calibrated(Format format, MatrixView<const float> target,
                                 MatrixView<const float> h, const RoundingFactor& factor,

@@ -10,8 +10,8 @@
 namespace lathe {
 namespace {
 
-// Sorts columns [first, first + n) of `order` in blocks of `block` by falling mean of H_jj, and
-// each block inside in blocks of the next size.
+// Sorts the columns, which are a run, in blocks of sizes[0] by falling mean of H_jj, and each block
+// inside in blocks of the next size.
 void sort_blocks(std::span<std::uint32_t> columns, std::span<const double> diagonal,
                  std::span<const std::size_t> sizes) {
   if (sizes.empty()) return;
@@ -38,7 +38,7 @@ void sort_blocks(std::span<std::uint32_t> columns, std::span<const double> diago
 }
 
 std::vector<std::uint32_t> rounding_order(std::span<const double> diagonal) {
-  static constexpr std::size_t kSizes[] = {32, 16, 8, 4, 1};
+  static constexpr std::size_t kSizes[] = {32, 16, 8};
   std::vector<std::uint32_t> order(diagonal.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::uint32_t>(i);
   sort_blocks(order, diagonal, kSizes);

@@ -30,8 +30,8 @@ class RoundingFactor {
   std::size_t size() const noexcept { return order_.size(); }
 
   // Columns as they are rounded: the heavy ones first, while there are others to make up for them.
-  // Blocks of 32 by falling mean of H_jj, in each the blocks of 16, the groups of 8, of 4 and the
-  // columns likewise: so that one order serves all formats.
+  // Blocks of 32 by falling mean of H_jj, in each the blocks of 16 and the groups of 8 likewise,
+  // and the columns of a group as they are: so that one order serves all formats.
   std::span<const std::uint32_t> order() const noexcept { return order_; }
 
   // Rows and columns of N, which has ones on the diagonal and zeros left of it.

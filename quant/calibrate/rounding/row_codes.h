@@ -49,7 +49,8 @@ class RowCodes {
   virtual void sweep(const SweepPlace& place, float* changes) noexcept = 0;
 };
 
-// Null for formats without calibrated rounding.
+bool has_row_codes(Format format) noexcept;
+// Null for formats without.
 std::unique_ptr<RowCodes> make_row_codes(Format format, std::size_t n_cols, const ScaleReach& reach,
                                          const RoundingKernels& kernels);
 

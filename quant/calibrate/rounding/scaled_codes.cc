@@ -115,11 +115,4 @@ void ScaledCodes::sweep(const SweepPlace& place, float* changes) noexcept {
   for (std::size_t lane = 0; lane < kLanes; ++lane) changes[lane] += change[lane];
 }
 
-std::unique_ptr<RowCodes> make_row_codes(Format format, std::size_t n_cols, const ScaleReach& reach,
-                                         const RoundingKernels& kernels) {
-  const ScaledFormat* scaled = find_scaled_format(format);
-  if (scaled == nullptr) return nullptr;
-  return std::make_unique<ScaledCodes>(*scaled, n_cols, reach, kernels);
-}
-
 }  // namespace lathe

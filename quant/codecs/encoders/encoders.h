@@ -44,6 +44,8 @@ LATHE_ENCODER(tq2_0)
 LATHE_ENCODER(mxfp4)
 #undef LATHE_ENCODER
 
+void round_grid(const GridSubBlockRounding& work) noexcept;
+void sweep_grid(const GridSweep& work) noexcept;
 void fill_rounding(RoundingKernels& kernels) noexcept;
 void fill_encoders(EncoderTable& table) noexcept;
 

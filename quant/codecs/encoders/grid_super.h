@@ -2,7 +2,7 @@
 //
 //   value = d * kUnit * (2 * code_j + 1) * (point + offset),   code_j in 0..kMaxCode per sub-block
 //
-// A Grid (grid_formats.cc, grid_iq1.cc) says how many elements share a point (kDims) and a code
+// A Grid (grid_traits.h) says how many elements share a point (kDims) and a code
 // (kSub), what becomes of signs (kSigns), which offsets there are (kOffsets) and whether a
 // sub-block has one for all its points (kOneOffset), and how numbers round to levels. Each
 // sub-block is searched alone; then several super-scales are tried, with codes chosen by the error
@@ -15,17 +15,12 @@
 #include <cstring>
 
 #include "quant/codecs/encoders/block_scale.h"
+#include "quant/codecs/encoders/grid_traits.h"
 #include "quant/codecs/encoders/search.h"
 #include "quant/codecs/encoders/shrinkage.h"
 #include "quant/codecs/grid_table.h"
 
 namespace lathe::LATHE_CODEC_TIER {
-
-enum class GridSigns {
-  kInPoints,  // points are signed
-  kFree,      // points are magnitudes, a sign for each element
-  kEven,      // the same, but of each 8 elements an even number is negative
-};
 
 template <class Grid>
 class GridSuper {

@@ -166,6 +166,8 @@ void sweep(const Sweep& work) noexcept {
 
 }  // namespace
 
-void fill_rounding(RoundingKernels& kernels) noexcept { kernels = {round_sub_block, sweep}; }
+void fill_rounding(RoundingKernels& kernels) noexcept {
+  kernels = {round_sub_block, sweep, round_grid, sweep_grid};
+}
 
 }  // namespace lathe::LATHE_CODEC_TIER

@@ -74,10 +74,11 @@ std::optional<double> EncodingError::weighted_rms() const noexcept {
   return weighted_.of_values(0.0);
 }
 
-bool EncodingError::too_large() const noexcept {
+bool EncodingError::too_large(double slack) const noexcept {
   const double floor = floor_of(limit_);
   const auto within = [&](const Sums& sums) {  // false where a value is NaN
-    return sums.of_ranges(floor) <= limit_.of_range || sums.of_values(floor) <= limit_.of_values;
+    return sums.of_ranges(floor) <= slack * limit_.of_range ||
+           sums.of_values(floor) <= slack * limit_.of_values;
   };
   return !within(plain_) && !(weighted_.weight > 0.0 && within(weighted_));
 }

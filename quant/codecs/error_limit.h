@@ -36,7 +36,8 @@ class EncodingError {
 
   double relative_rms() const noexcept { return plain_.of_values(0.0); }
   std::optional<double> weighted_rms() const noexcept;  // nothing without importance
-  bool too_large() const noexcept;
+  // `slack`: how many times the limit is still explained.
+  bool too_large(double slack = 1.0) const noexcept;
 
  private:
   struct Sums {

@@ -37,7 +37,9 @@ std::string problem_with(const QuantizeJob& job, const PlannedTensor& t) {
 
 std::vector<std::string> plan_problems(const QuantizeJob& job) {
   std::vector<std::string> problems;
-  if (auto problem = importance_problem(job.plan, job.imatrix)) {
+  // Calibration has the importance of every column.
+  if (auto problem = job.calibration == nullptr ? importance_problem(job.plan, job.imatrix)
+                                                : std::nullopt) {
     problems.push_back(std::move(*problem));
   }
   for (const PlannedTensor& t : job.plan.tensors) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "quant/calibrate/use_calibration.h"
 #include "quant/pipeline/tensor_encoder.h"
 #include "quant/plan/prune_metadata.h"
 #include "runtime/base/digest.h"
@@ -115,6 +116,18 @@ void add_imatrix_provenance(const Imatrix& imatrix, Metadata& out) {
   if (!hashes.empty()) out.set("lathe.quantize.imatrix_dataset_sha256", text_list(hashes));
 }
 
+void add_calibration(const UsedCalibration& used, Metadata& out) {
+  const CalibrationOrigin& origin = used.origin;
+  out.set(kCalibrationKey, Value::text(used.fingerprint));
+  out.set("lathe.calibrate.texts", text_list(origin.texts));
+  out.set("lathe.calibrate.text_sha256", text_list(origin.sha256));
+  out.set("lathe.calibrate.tokens", Value::u32(static_cast<std::uint32_t>(origin.n_tokens)));
+  out.set("lathe.calibrate.context", Value::u32(static_cast<std::uint32_t>(origin.n_ctx)));
+  out.set("lathe.calibrate.settings", Value::text(settings_text(origin.settings)));
+  out.set("lathe.calibrate.kernels",
+          Value::text(fmt::format("{}, OpenBLAS {}", origin.tier, origin.blas)));
+}
+
 Value inputs_list(const InputsByTensor& inputs) {
   StringList list;
   for (const auto& [name, of] : inputs) {
@@ -137,6 +150,7 @@ void add_provenance(const QuantizeJob& job, Metadata& out) {
   out.set("lathe.quantize.source_fingerprint", Value::text(source_fingerprint(job)));
   add_source_history(job.source.metadata(), out);
   if (job.imatrix != nullptr) add_imatrix_provenance(*job.imatrix, out);
+  if (job.calibration != nullptr) add_calibration(*job.calibration, out);
   const std::vector<int> pruned =
       compose_pruned(pruned_layers(job.source.metadata()), plan.pruned_layers);
   if (!pruned.empty()) out.set(kPrunedKey, Value::array<std::int32_t>(std::span(pruned)));
@@ -146,6 +160,9 @@ void add_provenance(const QuantizeJob& job, Metadata& out) {
 // Of all matrices of the tensor, as encoders get it.
 std::string importance_hash(const QuantizeJob& job, const PlannedTensor& tensor) {
   if (tensor.copied()) return kNoImportance;
+  if (job.calibration != nullptr && UsedCalibration::decides(tensor)) {
+    return job.calibration->fingerprint;
+  }
   std::vector<float> all;
   const std::uint64_t n_mat = tensor.source.dims[2] * tensor.source.dims[3];
   for (std::uint64_t mat = 0; mat < n_mat; ++mat) {

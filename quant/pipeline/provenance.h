@@ -22,9 +22,13 @@ inline constexpr std::uint32_t kEncoderVersion = 4;
 inline constexpr const char* kEncoderKey = "lathe.quantize.encoder_version";
 inline constexpr const char* kTensorsKey = "lathe.quantize.tensors";
 
+// Of a file whose codes were chosen by calibration: its fingerprint (quant/calibrate).
+inline constexpr const char* kCalibrationKey = "lathe.calibrate.fingerprint";
+
 // What decided the bytes of a tensor, beside its format and the encoders.
 struct TensorInputs {
-  std::string source, importance;  // hashes; "-" for no importance
+  // Hashes. "-" for no importance; the fingerprint of a calibration where that decided.
+  std::string source, importance;
 
   bool operator==(const TensorInputs&) const = default;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "quant/calibrate/use_calibration.h"
 #include "quant/pipeline/find_non_finite.h"
 #include "quant/pipeline/journal.h"
 #include "quant/pipeline/output_set.h"
@@ -184,6 +185,10 @@ class Pipeline {
       copy(*job_.reuse, *old, write);
       job_.reuse->done_with(*old);
       ++result_.n_reused;
+    } else if (const CalibratedFiles::Found made = calibrated(tensor); made.tensor != nullptr) {
+      copy(*made.file, *made.tensor, write);
+      ++result_.n_encoded;
+      ++result_.n_calibrated;
     } else {
       encode(tensor, write);
       ++result_.n_encoded;
@@ -193,6 +198,16 @@ class Pipeline {
     journal_contents_.tensors.push_back({tensor.name, digest.hex()});
     journal.add(journal_contents_.tensors.back());
     ++progress_.n_tensors_done;
+  }
+
+  CalibratedFiles::Found calibrated(const PlannedTensor& tensor) const {
+    if (job_.calibration == nullptr || !UsedCalibration::decides(tensor)) return {};
+    const CalibratedFiles* const files = job_.calibration->files;
+    const auto found = files == nullptr ? CalibratedFiles::Found{} : files->find(tensor.source.name);
+    if (found.tensor == nullptr || found.tensor->format != tensor.format) {
+      throw failed(tensor.source.name + ": calibration has not made it");
+    }
+    return found;
   }
 
   // Before the files get their names: where they are not right, older ones stay as they are.
@@ -276,6 +291,14 @@ HashProgress hash_progress(const QuantizeJob& job) {
   };
 }
 
+void refuse_problems(const QuantizeJob& job) {
+  const std::vector<std::string> problems = plan_problems(job);
+  if (problems.empty()) return;
+  throw usage_error(problems.size() == 1
+                        ? problems.front()
+                        : fmt::format("{} (and {} more)", problems.front(), problems.size() - 1));
+}
+
 }  // namespace
 
 std::size_t resumable_tensors(const std::string& out_path) {
@@ -286,13 +309,14 @@ std::size_t resumable_tensors(const std::string& out_path) {
   }
 }
 
+void check_before_work(const QuantizeJob& job, std::uint64_t extra_bytes) {
+  refuse_problems(job);
+  const AdmittedOutputs outputs = admit_outputs(job, split_tensors(job).size());
+  check_disk_space(outputs.files.front().path(), job.plan.bytes() + extra_bytes);
+}
+
 QuantizeResult quantize(const QuantizeJob& job, const KernelTable& kernels, ThreadPool& pool) {
-  const std::vector<std::string> problems = plan_problems(job);
-  if (!problems.empty()) {
-    throw usage_error(problems.size() == 1
-                          ? problems.front()
-                          : fmt::format("{} (and {} more)", problems.front(), problems.size() - 1));
-  }
+  refuse_problems(job);
   const Shards shards = split_tensors(job);
   const AdmittedOutputs outputs = admit_outputs(job, shards.size());
   if (job.identity == nullptr) {

@@ -28,6 +28,7 @@ class GgufFile;
 class OutputGate;
 class TensorSource;
 struct ModelIdentity;
+struct UsedCalibration;
 
 // Looking through the source, writing, reading what was written: each goes over all tensors. What
 // goes on where another run stopped has looked already.
@@ -70,6 +71,8 @@ struct QuantizeJob {
   // Loads the new file as a model, before it gets its name: Error when it is none that runs;
   // otherwise a note where that could not be found out, or nothing. Without it nothing is loaded.
   std::function<std::string(const GgufFile& written)> check_loads = {};
+  // Tensors whose codes were chosen by calibration (quant/calibrate/use_calibration.h); null: none.
+  const UsedCalibration* calibration = nullptr;
   const OutputGate* gate = nullptr;  // knows what else the run reads, beyond what is named here
 };
 
@@ -85,6 +88,7 @@ struct TensorError {
 struct QuantizeResult {
   std::vector<std::string> paths;  // the files that were written
   std::uint64_t file_bytes = 0;    // of all of them
+  std::size_t n_calibrated = 0;  // among those that were encoded
   std::size_t n_encoded = 0, n_copied = 0, n_reused = 0, n_resumed = 0;  // tensors
   std::vector<TensorError> errors;    // of the tensors that have another format than the source
   std::vector<std::string> warnings;  // importance that could not be used, what was not checked
@@ -101,6 +105,10 @@ std::vector<std::string> plan_problems(const QuantizeJob& job);
 // the plan takes from the source, before anything is written, and for a value that the format
 // cannot hold.
 QuantizeResult quantize(const QuantizeJob& job, const KernelTable& kernels, ThreadPool& pool);
+
+// The first of those errors that can be known without reading the source: for work that comes
+// before quantize(). The disk needs room for `extra_bytes` as well.
+void check_before_work(const QuantizeJob& job, std::uint64_t extra_bytes = 0);
 
 // The tensors that a stopped run left for `resume`; 0 when there is nothing.
 std::size_t resumable_tensors(const std::string& out_path);

@@ -19,10 +19,12 @@
 #include "tools/cli/progress.h"
 #include "tools/cli/standard_output.h"
 #include "tools/commands/commands.h"
+#include "tools/commands/options/calibrate_options.h"
 #include "tools/commands/options/plan_options.h"
 #include "tools/commands/options/run_inputs.h"
 #include "tools/jobs/engine.h"
 #include "tools/jobs/quantize_job.h"
+#include "tools/report/calibration_report.h"
 #include "tools/report/plan_report.h"
 #include "tools/report/quantize_report.h"
 
@@ -162,7 +164,8 @@ void say_what_is_kept(const std::string& out_path) {
 }
 
 // `written`: set when the new file is there.
-void write_model(QuantizeTask& task, int n_threads, const std::string& isa, bool* written) {
+void write_model(QuantizeTask& task, int n_threads, const std::string& isa, bool full,
+                 bool* written) {
   const Plan& plan = task.model().plan;
   for (const std::string& note : task.model().imatrix_notes) warn(note);
   put_text(rules_text(plan));
@@ -177,6 +180,7 @@ void write_model(QuantizeTask& task, int n_threads, const std::string& isa, bool
       kernels, pool, [&](const QuantizeProgress& progress) { return line.update(progress); });
   *written = true;
   for (const auto& warning : quantize_warnings(run.result)) warn(warning);
+  put_text(calibration_text(run.calibrated, full));
   put_text(quantize_text(run, plan, clock_text(run.seconds)));
   flush_output();
 }
@@ -185,6 +189,7 @@ void write_model(QuantizeTask& task, int n_threads, const std::string& isa, bool
 // known later, and quantize() checks them.
 void check_output(const QuantizeOptions& job, OutputGate& gate) {
   reads_plan_inputs(gate, job.plan);
+  reads_files(gate, job.calibrate.text.files, "the calibration text");
   if (!job.reuse.empty()) reads_model(gate, job.reuse, "the older output");
   if (!job.split.any()) gate.check(job.out, model_output_request());
 }
@@ -209,12 +214,18 @@ int quantize_command(QuantizeCommand options, const ToolContext& context) {
       line.update(fraction, "hashing the model");
       return !InterruptGuard::requested();
     };
+    Progress calibration("calibrate");
+    options.job.calibrating = [&](double fraction, std::string_view step) {
+      calibration.update(fraction, std::string(step));
+      return !InterruptGuard::requested();
+    };
+    options.job.notes = notes_on_screen();
     QuantizeTask task(options.job);
     line.clear();
     if (options.dry_run) {
       exit_code = dry_run(task, options.full);
     } else {
-      write_model(task, options.n_threads, context.isa, &written);
+      write_model(task, options.n_threads, context.isa, options.full, &written);
     }
   };
   const int ended = run_interruptible(work, [&] {
@@ -264,6 +275,7 @@ void add_quantize(CLI::App& root, ToolContext& context) {
   command->add_flag("--no-provenance", options->no_provenance,
                     "Leave out the keys that say how the file was made");
   add_plan_options(*command, job.plan);
+  add_calibrate_options(*command, job.calibrate);
   command->callback(
       [options, &context] { context.exit_code = quantize_command(*options, context); });
 }

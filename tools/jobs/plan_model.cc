@@ -38,7 +38,7 @@ std::vector<TypeRule> rules_of(const PlanOptions& options) {
 
 PlanRequest request_of(const PlanOptions& options, const ModelHeader& model) {
   PlanRequest request{.recipe = &require_recipe(options.recipe),
-                      .imatrix = !options.imatrix.empty(),
+                      .imatrix = !options.imatrix.empty() || options.calibrated,
                       .pure = options.pure};
   request.output_format = format_option("--output-tensor-type", options.output_type);
   request.embedding_format = format_option("--token-embedding-type", options.embedding_type);

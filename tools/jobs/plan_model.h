@@ -37,6 +37,7 @@ struct PlanOptions {
   bool types_after_prune = false;
   bool allow_requantize = false;
   bool allow_foreign_imatrix = false;
+  bool calibrated = false;  // codes are chosen by calibration: every column has its importance
   // What the source is, all of its bytes; without, importance matrices are told by norms alone.
   std::function<ModelIdentity(const GgufFile&)> identify = {};
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "models/registry.h"
+#include "quant/pipeline/provenance.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 #include "runtime/text/tokenizer.h"
@@ -62,6 +63,7 @@ std::string check_loads(const GgufFile& written, const TensorSource& source) {
 
 PlanOptions with_identity(const QuantizeOptions& options) {
   PlanOptions plan = options.plan;
+  plan.calibrated = options.calibrate.wanted();
   if (options.identify) {
     plan.identify = [&](const GgufFile& file) {
       return model_identity(file, {.progress = options.hashing});
@@ -106,12 +108,35 @@ std::size_t QuantizeTask::n_given_up() const {
 
 std::string QuantizeTask::load_problem() const { return rehearse_load(job_); }
 
+// Before anything is written under the output's name.
+void QuantizeTask::calibrate(const KernelTable& kernels, ThreadPool& pool) {
+  const auto* file = dynamic_cast<const GgufFile*>(model_.source.get());
+  if (file == nullptr) throw usage_error("calibration runs GGUF models only");
+  CalibrateOptions options = options_.calibrate;
+  options.resume = options_.resume;
+  calibration_ = std::make_unique<CalibrateTask>(options, *file, kernels, options_.notes);
+  used_ = UsedCalibration{calibration_->origin(), calibration_->fingerprint(job_), nullptr};
+  job_.calibration = &*used_;
+  check_before_work(job_, job_.plan.bytes());
+  const bool all_there =
+      older_ && older_->metadata().text(kCalibrationKey) == std::string_view(used_->fingerprint);
+  if (all_there) return;
+  calibrated_ = &calibration_->run(job_, pool, options_.calibrating);
+  used_->files = calibrated_;
+  job_.resume = options_.resume && resumable_tensors(job_.out_path) > 0;
+}
+
 QuantizeRun QuantizeTask::run(const KernelTable& kernels, ThreadPool& pool,
                               std::function<bool(const QuantizeProgress&)> progress) {
   if (const std::string problem = load_problem(); !problem.empty()) throw failed(problem);
   job_.progress = std::move(progress);
   const auto start = std::chrono::steady_clock::now();
-  QuantizeRun run{quantize(job_, kernels, pool), 0.0};
+  if (options_.calibrate.wanted()) calibrate(kernels, pool);
+  QuantizeRun run{quantize(job_, kernels, pool), {}};
+  if (calibrated_ != nullptr) {
+    run.calibrated = calibrated_->tensors();
+    calibrated_->remove();
+  }
   run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return run;
 }

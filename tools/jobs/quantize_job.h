@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "quant/pipeline/quantize.h"
 #include "runtime/gguf/gguf_file.h"
 #include "runtime/machine/thread_pool.h"
+#include "quant/calibrate/use_calibration.h"
+#include "tools/jobs/calibrate_job.h"
 #include "tools/jobs/plan_model.h"
 
 namespace lathe {
@@ -19,15 +22,19 @@ struct QuantizeOptions {
   std::string out;  // empty: default_output()
   std::string reuse;
   SplitRequest split;
+  CalibrateOptions calibrate;
   bool resume = false;
   bool provenance = true;
   bool identify = true;              // read the whole source to say what it is; not for a dry run
   HashProgress hashing = {};         // while that goes on; false stops
+  std::function<bool(double fraction, std::string_view step)> calibrating = {};  // the same
+  Notes notes = {};  // what there is to say of the calibration
   const OutputGate* gate = nullptr;  // knows what the run reads
 };
 
 struct QuantizeRun {
   QuantizeResult result;
+  std::vector<CalibratedTensor> calibrated;  // how the tensors came out
   double seconds = 0.0;
 };
 
@@ -58,7 +65,12 @@ class QuantizeTask {
  private:
   QuantizeOptions options_;
   PlannedModel model_;
+  void calibrate(const KernelTable& kernels, ThreadPool& pool);
+
   std::optional<GgufFile> older_;
+  std::unique_ptr<CalibrateTask> calibration_;
+  std::optional<UsedCalibration> used_;
+  CalibratedFiles* calibrated_ = nullptr;
   QuantizeJob job_;
 };
 

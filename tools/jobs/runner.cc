@@ -28,10 +28,9 @@ std::string by_layer_words(const RunMemory& memory, std::uint64_t available,
 
 }  // namespace
 
-std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
-                                           const EngineOptions& engine, const OrderOptions& order,
-                                           const KernelTable& kernels, ThreadPool& pool,
-                                           std::size_t n_cells, const Notes& notes) {
+RunOptions run_options(const std::vector<RunModel>& models, const EngineOptions& engine,
+                       const OrderOptions& order, const KernelTable& kernels,
+                       const ThreadPool& pool, std::size_t n_cells, const Notes& notes) {
   std::size_t n_vocab = 0;
   for (const RunModel& m : models) n_vocab = std::max(n_vocab, m.model.traits().n_vocab);
   const SessionOptions session = session_options(engine, n_cells, 1);
@@ -51,6 +50,14 @@ std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
   } else if (!order.spill_folder.empty()) {
     notes.warn("--spill does nothing: the texts go one by one, hidden states are not kept");
   }
+  return options;
+}
+
+std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
+                                           const EngineOptions& engine, const OrderOptions& order,
+                                           const KernelTable& kernels, ThreadPool& pool,
+                                           std::size_t n_cells, const Notes& notes) {
+  const RunOptions options = run_options(models, engine, order, kernels, pool, n_cells, notes);
   return make_forward_runner(std::move(models), kernels, pool, options);
 }
 

@@ -18,6 +18,12 @@ struct OrderOptions {
   std::string spill_folder;
 };
 
+// How texts of up to n_cells tokens go through the models, as memory allows; notes say when that is
+// layer by layer.
+RunOptions run_options(const std::vector<RunModel>& models, const EngineOptions& engine,
+                       const OrderOptions& order, const KernelTable& kernels,
+                       const ThreadPool& pool, std::size_t n_cells, const Notes& notes = {});
+
 // What runs texts of up to n_cells tokens through the models, as memory allows; notes say when that
 // is layer by layer. Kernels, pool and models must outlive it.
 std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,

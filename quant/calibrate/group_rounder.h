@@ -1,0 +1,54 @@
+// Decides the matrices of one input: corrects their target for what the weights before have become,
+// rounds with feedback, and looks at held-out tokens whether that is better than plain rounding.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernels/kernel_table.h"
+#include "quant/calibrate/input_moments.h"
+#include "quant/calibrate/rounding/rounding.h"
+#include "quant/calibrate/settings.h"
+#include "runtime/base/aligned_buffer.h"
+
+namespace lathe {
+
+struct RoundedMatrix {
+  AlignedBuffer blocks;
+  bool has_rounding = false;  // the format has calibrated rounding
+  bool fell_back = false;     // plain rounding was better on held-out tokens, and is what was kept
+  // Root mean square errors of the output, as shares of it: of plain and of calibrated rounding, on
+  // the tokens that decided.
+  double plain_error = 0.0, error = 0.0;
+  // The same sum on held-out tokens, less what no rounding changes: calibrated over plain rounding.
+  double held_out_ratio = 1.0;
+};
+
+class GroupRounder {
+ public:
+  GroupRounder(const KernelTable& kernels, ThreadPool& pool, InputMoments decided,
+               InputMoments held_out, const CalibrationSettings& settings);
+  ~GroupRounder();
+
+  // w: [r, n]. Error (kBadInput) naming `name` for values that the format cannot hold.
+  RoundedMatrix round(MatrixView<const float> w, Format format, const std::string& name);
+
+ private:
+  void prepare_target();
+  void prepare_rounding();
+  const RoundingFactor& factor();  // made when it is first needed
+  DenseMatrix<float> corrected(MatrixView<const float> w) const;
+  double held_out_loss(MatrixView<const float> w, Format format, const std::uint8_t* blocks) const;
+
+  const KernelTable& kernels_;
+  ThreadPool& pool_;
+  CalibrationSettings settings_;
+  InputMoments decided_, held_out_;
+  DenseMatrix<float> lower_;            // Cholesky factor of the damped H, for targets
+  DenseMatrix<float> metric_;           // the H of the rounding
+  std::vector<float> importance_;       // its diagonal, as plain encoders take it; or empty
+  std::optional<RoundingFactor> factor_;
+};
+
+}  // namespace lathe

@@ -1,0 +1,77 @@
+// What calibration sums over the tokens of one input: its second moment on the path that has the new
+// weights so far, and how the paths differ.
+//
+//   H = E[h' h'^T]       h, h': the input through the source's weights and through the new ones
+//   D = E[delta h'^T]    delta = W (h - h') + rho: what the product should correct
+//
+// rho is the present difference of the residual stream that the product is added to (zero for
+// others). Where nothing is added, C = E[h h'^T] is summed instead, which serves all matrices of the
+// input: D = W (C - H).
+#pragma once
+
+#include "quant/calibrate/calibration_set.h"
+#include "quant/calibrate/input_group.h"
+#include "runtime/algebra/dense_matrix.h"
+#include "runtime/forward/hidden_store.h"
+#include "runtime/machine/thread_pool.h"
+#include "runtime/observer.h"
+
+namespace lathe {
+
+struct InputMoments {
+  DenseMatrix<float> h;      // [n, n]
+  DenseMatrix<float> cross;  // D [r, n] of the one matrix of the group, or C - H [n, n]
+  bool shared = true;        // cross is C - H
+  double weight = 0.0;       // sum over tokens
+};
+
+// The same input through the source's weights.
+struct TeacherInput {
+  const HiddenStore& input;
+  const HiddenStore* stream;  // that the product is added to; null: none
+};
+
+// Watches the run of the new weights up to the input of one group, and sums. Of a group that adds to
+// the stream it wants the matrix itself in float32, and the gain of the norm in between (may be null).
+class MomentSums final : public Observer {
+ public:
+  struct Group {
+    TensorRole role;  // of the product that is watched
+    int layer;
+    bool middle = false;  // the stream is that of the middle of the layer
+    MatrixView<const float> matrix{};
+    const float* post_gain = nullptr;
+  };
+  MomentSums(ThreadPool& pool, const CalibrationSet& set, const Group& group,
+             const TeacherInput& teacher, std::size_t max_rows);
+
+  void on_text(std::size_t text) noexcept override { counter_.on_text(text); }
+  void on_layer_input(int layer, MatrixView<const float> hidden) noexcept override;
+  void on_layer_middle(int layer, MatrixView<const float> hidden) noexcept override;
+  void on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept override;
+
+  // Means over the tokens that decide, and over those held out. Once.
+  InputMoments decided() { return finished(decide_); }
+  InputMoments held_out() { return finished(judge_); }
+
+ private:
+  bool direct() const noexcept { return teacher_.stream != nullptr; }
+  InputMoments zeros() const;
+  void keep_stream(MatrixView<const float> hidden) noexcept;
+  void add(MatrixView<const float> input, std::size_t at) noexcept;
+  void add_direct(MatrixView<const float> input, MatrixView<const float> teacher, std::size_t at,
+                  float weight, InputMoments& sums) noexcept;
+  void add_stream_difference(MatrixView<float> delta, std::size_t at) noexcept;
+  InputMoments finished(InputMoments& sums);
+
+  ThreadPool& pool_;
+  Group group_;
+  TeacherInput teacher_;
+  ItemCounter counter_;
+  std::size_t at_ = 0;
+  bool in_layer_ = false;
+  InputMoments decide_, judge_;
+  DenseMatrix<float> scaled_, other_, delta_, output_, stream_;  // of one batch
+};
+
+}  // namespace lathe

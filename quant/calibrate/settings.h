@@ -1,0 +1,17 @@
+// What calibrated rounding is told. Values chosen by held-out divergence: docs/calibrated.md.
+#pragma once
+
+namespace lathe {
+
+struct CalibrationSettings {
+  // Share of what the weights before have changed that a product corrects.
+  float correction = 0.5f;
+  // Added to the diagonal of H, as a share of its mean.
+  float damping = 0.1f;
+  // How far the off-diagonal of H is shrunk for the choice of codes: what keeps tokens safe that the
+  // text lacks.
+  float shrinkage = 0.2f;
+  int sweeps = 2;
+};
+
+}  // namespace lathe

@@ -1,0 +1,167 @@
+// The sums of calibration against plain loops in double: weights of texts, held-out texts, the
+// difference of the residual stream with and without a norm in between.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "quant/calibrate/input_moments.h"
+#include "tests/support/random_data.h"
+
+namespace lathe::test {
+namespace {
+
+constexpr std::size_t kIn = 24, kOut = 16;
+
+struct Rows {
+  std::size_t cols;
+  std::vector<float> values;
+
+  Rows(std::size_t rows, std::size_t n, Random& random) : cols(n), values(rows * n) {
+    random.fill(values);
+  }
+  const float* row(std::size_t i) const { return values.data() + i * cols; }
+  MatrixView<const float> view(std::size_t first, std::size_t n) const {
+    return {row(first), n, cols};
+  }
+};
+
+void copy_to(const Rows& rows, const HiddenStore& store) {
+  std::copy(rows.values.begin(), rows.values.end(), store.rows(0, store.n_rows()).data);
+}
+
+class Moments : public testing::TestWithParam<bool> {
+ protected:
+  Moments() {
+    for (const std::size_t n : {9, 7, 12}) items_.emplace_back(n);
+    set_.texts = {{items_[0], 0.5}, {items_[1], 1.0, true}, {items_[2], 2.0}};
+    copy_to(teacher_, teacher_store_);
+    copy_to(stream_, stream_store_);
+  }
+
+  static constexpr std::size_t kItems = 28;
+  Random random_{3};
+  std::vector<std::vector<BatchItem>> items_;
+  CalibrationSet set_;
+  Rows teacher_{kItems, kIn, random_}, student_{kItems, kIn, random_};
+  Rows stream_{kItems, kOut, random_}, student_stream_{kItems, kOut, random_};
+  Rows matrix_{kOut, kIn, random_}, gain_{1, kOut, random_};
+  HiddenStore teacher_store_{kItems, kIn, ""}, stream_store_{kItems, kOut, ""};
+  ThreadPool pool_{{.n_threads = 2, .pin = false}};
+
+  // As a run in layer order calls it, batch by batch.
+  void watch(MomentSums& sums, bool middle) const {
+    const TensorId id{TensorRole::kFfnDown, 3};
+    std::size_t item = 0;
+    for (std::size_t t = 0; t < items_.size(); ++t) {
+      sums.on_text(t);
+      for (std::size_t first = 0; first < items_[t].size(); first += 5) {
+        const std::size_t n = std::min<std::size_t>(5, items_[t].size() - first);
+        const auto stream = student_stream_.view(item, n), other = stream_.view(item, n);
+        sums.on_layer_input(3, middle ? other : stream);
+        sums.on_layer_middle(3, middle ? stream : other);
+        sums.on_matmul_input({TensorRole::kFfnGate, 3}, student_.view(0, n));  // not looked at
+        sums.on_matmul_input(id, student_.view(item, n));
+        item += n;
+      }
+    }
+  }
+
+  // sum_t w_t a(t)_i h'_tj / sum_t w_t over held-out texts, or the others
+  template <class Left>
+  std::vector<double> mean(bool held_out, std::size_t rows, Left left) const {
+    std::vector<double> sum(rows * kIn);
+    double weight = 0.0;
+    std::size_t item = 0;
+    for (std::size_t t = 0; t < items_.size(); ++t) {
+      for (std::size_t i = 0; i < items_[t].size(); ++i, ++item) {
+        if (set_.texts[t].held_out != held_out) continue;
+        const std::vector<double> a = left(item);
+        weight += set_.texts[t].weight;
+        for (std::size_t r = 0; r < rows; ++r) {
+          for (std::size_t j = 0; j < kIn; ++j) {
+            sum[r * kIn + j] += set_.texts[t].weight * a[r] * student_.row(item)[j];
+          }
+        }
+      }
+    }
+    for (double& v : sum) v /= weight;
+    return sum;
+  }
+
+  std::vector<double> product(const float* x) const {
+    std::vector<double> y(kOut);
+    for (std::size_t i = 0; i < kOut; ++i) {
+      for (std::size_t j = 0; j < kIn; ++j) y[i] += static_cast<double>(matrix_.row(i)[j]) * x[j];
+    }
+    return y;
+  }
+
+  // W (h - h') + rho
+  std::vector<double> delta(std::size_t item, bool norm) const {
+    const std::vector<double> y = product(teacher_.row(item)), now = product(student_.row(item));
+    double square = 0.0;
+    for (const double v : y) square += v * v;
+    const double rms = std::sqrt(square / kOut);
+    std::vector<double> out(kOut);
+    for (std::size_t i = 0; i < kOut; ++i) {
+      const double rho = static_cast<double>(stream_.row(item)[i]) - student_stream_.row(item)[i];
+      out[i] = y[i] - now[i] + (norm ? rho * rms / gain_.row(0)[i] : rho);
+    }
+    return out;
+  }
+};
+
+void expect_near(MatrixView<const float> found, const std::vector<double>& expected) {
+  ASSERT_EQ(found.rows * found.cols, expected.size());
+  double largest = 0.0;
+  for (const double v : expected) largest = std::max(largest, std::fabs(v));
+  for (std::size_t i = 0; i < found.rows; ++i) {
+    for (std::size_t j = 0; j < found.cols; ++j) {
+      ASSERT_NEAR(found.row(i)[j], expected[i * found.cols + j], 1e-5 * largest) << i << " " << j;
+    }
+  }
+}
+
+TEST_P(Moments, OfAnInputThatMatricesShare) {
+  const bool held_out = GetParam();
+  MomentSums sums(pool_, set_, {TensorRole::kFfnDown, 3}, {teacher_store_, nullptr}, 5);
+  watch(sums, true);
+  const InputMoments found = held_out ? sums.held_out() : sums.decided();
+  EXPECT_TRUE(found.shared);
+  expect_near(found.h, mean(held_out, kIn, [&](std::size_t item) {
+                return std::vector<double>(student_.row(item), student_.row(item) + kIn);
+              }));
+  expect_near(found.cross, mean(held_out, kIn, [&](std::size_t item) {
+                std::vector<double> difference(kIn);
+                for (std::size_t j = 0; j < kIn; ++j) {
+                  difference[j] =
+                      static_cast<double>(teacher_.row(item)[j]) - student_.row(item)[j];
+                }
+                return difference;
+              }));
+}
+
+TEST_P(Moments, OfAProductThatIsAddedToTheStream) {
+  const bool held_out = GetParam();
+  for (const bool norm : {false, true}) {
+    for (const bool middle : {false, true}) {
+      const MomentSums::Group group{TensorRole::kFfnDown, 3, middle, matrix_.view(0, kOut),
+                                    norm ? gain_.row(0) : nullptr};
+      MomentSums sums(pool_, set_, group, {teacher_store_, &stream_store_}, 5);
+      watch(sums, middle);
+      const InputMoments found = held_out ? sums.held_out() : sums.decided();
+      EXPECT_FALSE(found.shared);
+      expect_near(found.cross, mean(held_out, kOut, [&](std::size_t item) {
+                    return delta(item, norm);
+                  }));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tokens, Moments, testing::Bool(), [](const auto& case_info) {
+  return case_info.param ? "HeldOut" : "ThatDecide";
+});
+
+}  // namespace
+}  // namespace lathe::test

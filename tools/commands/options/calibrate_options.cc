@@ -1,0 +1,56 @@
+#include "tools/commands/options/calibrate_options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "tools/cli/number_checks.h"
+#include "tools/commands/options/text_options.h"
+
+namespace lathe {
+
+void add_calibrate_options(CLI::App& command, CalibrateOptions& options) {
+  constexpr const char* kGroup = "Calibrated rounding";
+  command
+      .add_option("--calibrate", options.text.files,
+                  "Choose the codes of all matrices by what this text makes of them, layer by layer; "
+                  "may be given several times: texts count the same")
+      ->allow_extra_args(false)
+      ->type_name("TEXT")
+      ->group(kGroup);
+  command
+      .add_option("--calibrate-tokens", options.text.max_tokens,
+                  "Most tokens of all texts; 0: 65536")
+      ->check(whole_number(0, std::size_t{1} << 30))
+      ->type_name("N")
+      ->group(kGroup);
+  command
+      .add_option("--calibrate-context", options.text.n_ctx, "Tokens of a chunk; 0: 512")
+      ->check(whole_number(0, std::size_t{1} << 20))
+      ->type_name("N")
+      ->group(kGroup);
+  command
+      .add_option("--correction", options.settings.correction,
+                  "Share of what earlier matrices lost that later ones take back")
+      ->check(real_number(0.0, 1.0))
+      ->capture_default_str()
+      ->group(kGroup);
+  command
+      .add_option("--damping", options.settings.damping,
+                  "Added to the second moment's diagonal, as a share of its mean")
+      ->check(real_number(1e-4, 100.0))
+      ->capture_default_str()
+      ->group(kGroup);
+  command
+      .add_option("--shrinkage", options.settings.shrinkage,
+                  "How far the second moment's off-diagonal is shrunk: more is safer for kinds of "
+                  "text that the calibration lacks")
+      ->check(real_number(0.0, 1.0))
+      ->capture_default_str()
+      ->group(kGroup);
+  command.add_option("--sweeps", options.settings.sweeps, "Rounds of improvement of all codes")
+      ->check(whole_number(0, 20))
+      ->capture_default_str()
+      ->group(kGroup);
+  add_order_options(command, options.order);
+}
+
+}  // namespace lathe

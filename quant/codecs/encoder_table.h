@@ -1,5 +1,5 @@
-// The encoders of all formats and the inner loops of calibrated rounding, as one instruction set has
-// them (quant/codecs/encoders).
+// The encoders of all formats and the inner loops of calibrated rounding, as one instruction set
+// has them (quant/codecs/encoders).
 #pragma once
 
 #include <cstddef>

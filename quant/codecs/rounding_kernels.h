@@ -14,7 +14,7 @@
 
 namespace lathe {
 
-inline constexpr std::size_t kRoundingLanes = 128;
+inline constexpr std::size_t kRoundingLanes = 128, kRoundingStep = 32;
 
 // The levels of a format with scales: value = scale * level - min.
 struct LevelSet {
@@ -25,6 +25,7 @@ struct LevelSet {
 // Columns that share a scale and a minimum, in the order in which they are rounded.
 struct SubBlockRounding {
   LevelSet levels;
+  std::size_t n_rows;
   std::size_t n_cols;     // 16 or 32
   const float* target;    // [n_cols, kLanes] w*
   const float* wanted;    // [n_cols, kLanes] w* and what the errors of columns before ask for
@@ -45,6 +46,7 @@ struct SubBlockRounding {
 // all others as they are.
 struct Sweep {
   LevelSet levels;
+  std::size_t n_rows;
   std::size_t n_cols;
   std::size_t sub_block;  // columns that share a scale
   const float* target;    // [n_cols, kLanes]
@@ -70,6 +72,7 @@ struct GridChoices {
 // A sub-block in a grid format; octets may be in any order, columns in them are not moved.
 struct GridSubBlockRounding {
   Format format;
+  std::size_t n_rows;
   const float* target;  // as in SubBlockRounding
   const float* wanted;
   const float* feedback;
@@ -86,6 +89,7 @@ struct GridSubBlockRounding {
 // As Sweep: each octet in turn takes the best points with its scale as it is.
 struct GridSweep {
   Format format;
+  std::size_t n_rows;
   std::size_t n_cols;  // of one super-block
   const float* target;
   const float* h;

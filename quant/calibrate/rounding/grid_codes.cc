@@ -87,6 +87,7 @@ GridCodes::GridCodes(const Layout& layout, std::size_t n_cols, const RoundingKer
       row_(layout, n_cols, 1) {}
 
 void GridCodes::read(const std::uint8_t* blocks, std::size_t n_rows) noexcept {
+  n_rows_ = (n_rows + kRoundingStep - 1) / kRoundingStep * kRoundingStep;
   std::fill(lanes_.d.begin(), lanes_.d.end(), 0.0f);
   std::fill(lanes_.codes.begin(), lanes_.codes.end(), std::uint8_t{0});
   for (std::size_t lane = 0; lane < n_rows; ++lane) {
@@ -122,6 +123,7 @@ void GridCodes::round(const SubBlockPlace& place, float* costs) noexcept {
   const std::size_t super = place.index * layout_.sub_block / 256;
   kernels_.round_grid({
       .format = layout_.format,
+      .n_rows = n_rows_,
       .target = place.target,
       .wanted = place.wanted,
       .feedback = place.feedback,
@@ -140,13 +142,14 @@ void GridCodes::round(const SubBlockPlace& place, float* costs) noexcept {
     std::copy_n(signs + octet * kLanes, kLanes, to.signs);
     std::copy_n(offsets + octet * kLanes, kLanes, to.offsets);
   }
-  for (std::size_t lane = 0; lane < kLanes; ++lane) costs[lane] += found[lane];
+  for (std::size_t lane = 0; lane < n_rows_; ++lane) costs[lane] += found[lane];
 }
 
 void GridCodes::sweep(const SweepPlace& place, float* changes) noexcept {
   float change[kLanes];
   kernels_.sweep_grid({
       .format = layout_.format,
+      .n_rows = n_rows_,
       .n_cols = place.n_cols,
       .target = place.target,
       .h = place.h,
@@ -158,7 +161,7 @@ void GridCodes::sweep(const SweepPlace& place, float* changes) noexcept {
       .choices = choices_at(place.first),
       .changes = change,
   });
-  for (std::size_t lane = 0; lane < kLanes; ++lane) changes[lane] += change[lane];
+  for (std::size_t lane = 0; lane < n_rows_; ++lane) changes[lane] += change[lane];
 }
 
 }  // namespace lathe

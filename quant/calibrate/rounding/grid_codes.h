@@ -42,7 +42,7 @@ class GridCodes final : public RowCodes {
   GridChoices choices_at(std::size_t column) noexcept;
 
   const Layout& layout_;
-  std::size_t n_cols_;
+  std::size_t n_cols_, n_rows_ = 0;
   RoundingKernels kernels_;
   Numbers lanes_;
   mutable Numbers row_;

@@ -13,15 +13,6 @@ constexpr std::size_t kLanes = kRoundingLanes;
 // Columns whose part of a product is made at once: in feedback, in sweeps.
 constexpr std::size_t kBlock = 256, kSweepBlock = 64;
 
-// [n, lanes]
-MatrixView<float> lanes_of(float* data, std::size_t n) noexcept { return {data, n, kLanes}; }
-
-// out [m, lanes] += a^T b, a: [k, m], b: [k, lanes]
-void add_transposed(MatrixView<const float> a, const float* b, float* out) noexcept {
-  blas::gemm(blas::Side::kTransposed, blas::Side::kPlain, a.rows, 1.0f, a, {b, a.rows, kLanes},
-             1.0f, lanes_of(out, a.cols));
-}
-
 double sum_of(const float (&lanes)[kLanes]) noexcept {
   double sum = 0.0;
   for (const float x : lanes) sum += x;
@@ -51,6 +42,7 @@ RowChunk::RowChunk(Format format, MatrixView<const float> h, const RoundingFacto
 
 std::optional<std::size_t> RowChunk::round(MatrixView<const float> rows, std::uint8_t* blocks,
                                            RoundingErrors* errors) noexcept {
+  n_rows_ = (rows.rows + kRoundingStep - 1) / kRoundingStep * kRoundingStep;
   const std::size_t encoded = encode_rows(codec_, rows, factor_.importance().data(), blocks);
   if (encoded < rows.rows) return encoded;
   codes_->read(blocks, rows.rows);
@@ -66,6 +58,12 @@ std::optional<std::size_t> RowChunk::round(MatrixView<const float> rows, std::ui
   errors->calibrated += calibrated;
   codes_->write(blocks, rows.rows);
   return std::nullopt;
+}
+
+// out += a^T b
+void RowChunk::add_transposed(MatrixView<const float> a, const float* b, float* out) noexcept {
+  blas::gemm(blas::Side::kTransposed, blas::Side::kPlain, a.rows, 1.0f, a, lanes_of(b, a.rows),
+             1.0f, lanes_of(out, a.cols));
 }
 
 void RowChunk::load_target(MatrixView<const float> rows) noexcept {
@@ -104,7 +102,8 @@ double RowChunk::cost_of(const float* errors) noexcept {
     for (std::size_t j = 0; j < size; ++j) {
       const float weight = factor_.weights()[first + j];
       const float* y = product + j * kLanes;
-      for (std::size_t lane = 0; lane < kLanes; ++lane) costs[lane] += weight * (y[lane] * y[lane]);
+      for (std::size_t lane = 0; lane < n_rows_; ++lane)
+        costs[lane] += weight * (y[lane] * y[lane]);
     }
     cost += sum_of(costs);
   }
@@ -166,7 +165,7 @@ double RowChunk::sweep() noexcept {
   for (std::size_t first = 0; first < n; first += kSweepBlock) {
     const std::size_t size = std::min(kSweepBlock, n - first);
     blas::gemm(blas::Side::kPlain, blas::Side::kPlain, n, 1.0f, h_.slice(first, size),
-               {floats(errors_), n, kLanes}, 0.0f, lanes_of(floats(product_), size));
+               lanes_of(floats(errors_), n), 0.0f, lanes_of(floats(product_), size));
     float changes[kLanes] = {};
     codes_->sweep(
         {

@@ -29,6 +29,12 @@ class RowChunk {
                                    RoundingErrors* errors) noexcept;
 
  private:
+  // [n, rows in use] of an array [n, lanes].
+  template <class T>
+  MatrixView<T> lanes_of(T* data, std::size_t n) const noexcept {
+    return {data, n, n_rows_, kRoundingLanes};
+  }
+  void add_transposed(MatrixView<const float> a, const float* b, float* out) noexcept;
   void load_target(MatrixView<const float> rows) noexcept;
   void load_start_errors(MatrixView<const float> rows, const std::uint8_t* blocks) noexcept;
   double cost_of(const float* errors) noexcept;
@@ -43,6 +49,7 @@ class RowChunk {
   const Codec& codec_;
   DecodeFn decode_;
   std::unique_ptr<RowCodes> codes_;
+  std::size_t n_rows_ = 0;         // in use, a multiple of kRoundingStep
   AlignedBuffer target_, errors_;  // [n, lanes] in the order of rounding, then of columns
   AlignedBuffer product_;          // [kBlock, lanes]
   std::vector<float> row_;

@@ -29,6 +29,7 @@ ScaledCodes::ScaledCodes(const ScaledFormat& format, std::size_t n_cols, const S
 }
 
 void ScaledCodes::read(const std::uint8_t* blocks, std::size_t n_rows) noexcept {
+  n_rows_ = (n_rows + kRoundingStep - 1) / kRoundingStep * kRoundingStep;
   const std::size_t stride = row_bytes(format_.format, n_cols_);
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     if (lane < n_rows) {
@@ -52,7 +53,7 @@ void ScaledCodes::write(std::uint8_t* blocks, std::size_t n_rows) const noexcept
 void ScaledCodes::list_candidates(const StoredScale* present) noexcept {
   const int n = format_.candidate_count(reach_);
   for (int c = 0; c < n; ++c) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    for (std::size_t lane = 0; lane < n_rows_; ++lane) {
       const StoredScale s = format_.candidate(present[lane], c, reach_);
       const std::size_t at = static_cast<std::size_t>(c) * kLanes + lane;
       candidates_[0][at] = scale_of(s);
@@ -70,6 +71,7 @@ void ScaledCodes::round(const SubBlockPlace& place, float* costs) noexcept {
   list_candidates(stored);
   kernels_.round_sub_block({
       .levels = format_.levels,
+      .n_rows = n_rows_,
       .n_cols = format_.sub_block,
       .target = place.target,
       .wanted = place.wanted,
@@ -84,7 +86,7 @@ void ScaledCodes::round(const SubBlockPlace& place, float* costs) noexcept {
       .choices = choices,
       .costs = found,
   });
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+  for (std::size_t lane = 0; lane < n_rows_; ++lane) {
     stored[lane] = format_.candidate(stored[lane], choices[lane], reach_);
     scales_[place.index * kLanes + lane] = scale_of(stored[lane]);
     mins_[place.index * kLanes + lane] = min_of(stored[lane]);
@@ -100,6 +102,7 @@ void ScaledCodes::sweep(const SweepPlace& place, float* changes) noexcept {
   const std::size_t sub = place.first / format_.sub_block;
   kernels_.sweep({
       .levels = format_.levels,
+      .n_rows = n_rows_,
       .n_cols = place.n_cols,
       .sub_block = format_.sub_block,
       .target = place.target,
@@ -112,7 +115,7 @@ void ScaledCodes::sweep(const SweepPlace& place, float* changes) noexcept {
       .codes = codes_.data() + place.first * kLanes,
       .changes = change,
   });
-  for (std::size_t lane = 0; lane < kLanes; ++lane) changes[lane] += change[lane];
+  for (std::size_t lane = 0; lane < n_rows_; ++lane) changes[lane] += change[lane];
 }
 
 }  // namespace lathe

@@ -23,7 +23,7 @@ class ScaledCodes final : public RowCodes {
   void list_candidates(const StoredScale* present) noexcept;
 
   const ScaledFormat& format_;
-  std::size_t n_cols_;
+  std::size_t n_cols_, n_rows_ = 0;
   ScaleReach reach_;
   RoundingKernels kernels_;
   std::vector<StoredScale> stored_;   // [n_subs, lanes]

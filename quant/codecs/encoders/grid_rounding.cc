@@ -12,11 +12,11 @@ namespace {
 constexpr std::size_t kRows = kRoundingLanes;
 using Lanes = float[kRows];
 
-// out[j] += sum_i x[i] a[i][j] for j < n, lane by lane; 8 numbers i.
-void add_products(const Lanes* x, const float* a, std::size_t stride, std::size_t n,
-                  Lanes* out) noexcept {
+// out[j] += sum_i x[i] a[i][j] for j < n, row by row; 8 numbers i.
+void add_products(std::size_t n_rows, const Lanes* x, const float* a, std::size_t stride,
+                  std::size_t n, Lanes* out) noexcept {
   for (std::size_t j = 0; j < n; ++j) {
-    for (std::size_t lane = 0; lane < kRows; lane += 16) {
+    for (std::size_t lane = 0; lane < n_rows; lane += 16) {
       V16 sum = load<V16>(out[j] + lane);
       for (std::size_t i = 0; i < 8; ++i) {
         sum += load<V16>(x[i] + lane) * splat<V16>(a[i * stride + j]);
@@ -88,11 +88,11 @@ class GridTrials {
   void consider(int by, int first_offset, int last_offset) noexcept {
     run(by, first_offset, last_offset);
     bool better[kRows];
-    for (std::size_t lane = 0; lane < kRows; ++lane) {
+    for (std::size_t lane = 0; lane < work_.n_rows; ++lane) {
       better[lane] = now_.costs[lane] < work_.costs[lane];
     }
     const auto take = [&](const auto& from, auto* to) noexcept {
-      for (std::size_t lane = 0; lane < kRows; ++lane)
+      for (std::size_t lane = 0; lane < work_.n_rows; ++lane)
         to[lane] = better[lane] ? from[lane] : to[lane];
     };
     const GridChoices& to = work_.choices;
@@ -110,7 +110,7 @@ class GridTrials {
 
   // All octets one after the other, with the code `by` beside the present one.
   void run(int by, int first_offset, int last_offset) noexcept {
-    for (std::size_t lane = 0; lane < kRows; ++lane) {
+    for (std::size_t lane = 0; lane < work_.n_rows; ++lane) {
       const int code = work_.codes[lane] + by;
       now_.codes[lane] = static_cast<std::uint8_t>(code < 0                ? 0
                                                    : code > Grid::kMaxCode ? Grid::kMaxCode
@@ -121,8 +121,9 @@ class GridTrials {
     for (std::size_t o = 0; o < kOctets; ++o) {
       round_octet(o, first_offset, last_offset);
       const std::size_t behind = 8 * (o + 1);
-      add_products(now_.errors + 8 * o, work_.feedback + 8 * o * work_.feedback_stride + behind,
-                   work_.feedback_stride, kSub - behind, wanted_ + behind);
+      add_products(work_.n_rows, now_.errors + 8 * o,
+                   work_.feedback + 8 * o * work_.feedback_stride + behind, work_.feedback_stride,
+                   kSub - behind, wanted_ + behind);
     }
   }
 
@@ -131,13 +132,13 @@ class GridTrials {
     const float* target = work_.target + 8 * o * kRows;
     Lanes asked[8], ideal[8];
     for (std::size_t j = 0; j < 8; ++j) {
-      for (std::size_t lane = 0; lane < kRows; ++lane) {
+      for (std::size_t lane = 0; lane < work_.n_rows; ++lane) {
         ideal[j][lane] = target[j * kRows + lane];
         asked[j][lane] = wanted_[8 * o + j][lane] - ideal[j][lane];
       }
     }
-    add_products(asked, forms_[o].inverse[0], 8, 8, ideal);
-    for (std::size_t lane = 0; lane < kRows; ++lane) {
+    add_products(work_.n_rows, asked, forms_[o].inverse[0], 8, 8, ideal);
+    for (std::size_t lane = 0; lane < work_.n_rows; ++lane) {
       float x[8];
       for (std::size_t j = 0; j < 8; ++j) x[j] = ideal[j][lane];
       const OctetChoice found = search.best(x, scale_of<Grid>(work_.d[lane], now_.codes[lane]),
@@ -174,7 +175,7 @@ class OctetSweep {
     const OctetSearch<Grid> search(table_, form_);
     constexpr int kOffsets = sizeof Grid::kOffsets / sizeof Grid::kOffsets[0];
     const std::uint8_t* codes = work_.codes + 8 * octet_ / Grid::kSub * kRows;
-    for (std::size_t lane = 0; lane < kRows; ++lane) {
+    for (std::size_t lane = 0; lane < work_.n_rows; ++lane) {
       const int kept = work_.choices.offsets[octet_ * kRows + lane];
       const int first = Grid::kOneOffset ? kept : 0, last = Grid::kOneOffset ? kept + 1 : kOffsets;
       float x[8];
@@ -183,7 +184,7 @@ class OctetSweep {
       take(found, lane);
     }
     const std::size_t behind = 8 * (octet_ + 1);
-    add_products(steps_, h_ + 8, work_.h_stride, work_.n_cols - behind,
+    add_products(work_.n_rows, steps_, h_ + 8, work_.h_stride, work_.n_cols - behind,
                  reinterpret_cast<Lanes*>(work_.gradient + behind * kRows));
   }
 
@@ -194,10 +195,10 @@ class OctetSweep {
     const float* errors = work_.errors + 8 * octet_ * kRows;
     const auto* gradient = reinterpret_cast<const Lanes*>(work_.gradient + 8 * octet_ * kRows);
     Lanes miss[8] = {};
-    add_products(gradient, form_.inverse[0], 8, 8, miss);
+    add_products(work_.n_rows, gradient, form_.inverse[0], 8, 8, miss);
     std::memset(costs_, 0, sizeof costs_);
     for (std::size_t j = 0; j < 8; ++j) {
-      for (std::size_t lane = 0; lane < kRows; ++lane) {
+      for (std::size_t lane = 0; lane < work_.n_rows; ++lane) {
         ideal_[j][lane] = target[j * kRows + lane] - errors[j * kRows + lane] + miss[j][lane];
         costs_[lane] += miss[j][lane] * gradient[j][lane];
       }

@@ -10,7 +10,7 @@ namespace {
 // Two registers of rows at a time: what is loaded for a column serves both, and the chains of
 // dependent steps from one column to the next are two.
 using V32 = Halves<V16>;
-constexpr std::size_t kWide = 32, kStride = kRoundingLanes;
+constexpr std::size_t kWide = kRoundingStep, kStride = kRoundingLanes;
 constexpr int kMaxColumns = 32;
 
 struct IntegerLevels {
@@ -117,7 +117,7 @@ class SubBlockTrials {
 template <class Levels, int kSize>
 void round_with(const SubBlockRounding& work) noexcept {
   SubBlockTrials<Levels, kSize> trials(work);
-  for (std::size_t row = 0; row < kStride; row += kWide) trials.choose(row);
+  for (std::size_t row = 0; row < work.n_rows; row += kWide) trials.choose(row);
 }
 
 template <class Levels>
@@ -153,7 +153,7 @@ void sweep_rows(const Sweep& work, std::size_t row) noexcept {
 
 template <class Levels>
 void sweep_with(const Sweep& work) noexcept {
-  for (std::size_t row = 0; row < kStride; row += kWide) sweep_rows<Levels>(work, row);
+  for (std::size_t row = 0; row < work.n_rows; row += kWide) sweep_rows<Levels>(work, row);
 }
 
 void round_sub_block(const SubBlockRounding& work) noexcept {

@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 constexpr std::uint32_t kQuantizationVersion = 2;
 constexpr std::size_t kMaxTextBytes = 127;  // other programs keep 128 with the end
 constexpr const char* kNoImportance = "-";
+constexpr std::string_view kHealPrefix = "lathe.heal.";  // of a source that was healed: still true
 
 std::string file_name(const std::string& path) { return fs::path(path).filename().string(); }
 
@@ -71,6 +72,9 @@ void add_source_history(const Metadata& source, Metadata& out) {
   keep("lathe.quantize.imatrix_sha256", "lathe.quantize.source_imatrix_sha256");
   keep("lathe.quantize.source", "lathe.quantize.source_of_source");
   keep("lathe.quantize.source_fingerprint", "lathe.quantize.source_of_source_fingerprint");
+  for (const MetadataEntry& entry : source) {
+    if (entry.key.starts_with(kHealPrefix)) out.set(entry.key, entry.value);
+  }
 }
 
 // ---- what this job does
@@ -149,6 +153,7 @@ void add_provenance(const QuantizeJob& job, Metadata& out) {
   out.set("lathe.quantize.source", Value::text(file_name(job.source.path())));
   out.set("lathe.quantize.source_fingerprint", Value::text(source_fingerprint(job)));
   add_source_history(job.source.metadata(), out);
+  for (const MetadataEntry& entry : job.steps) out.set(entry.key, entry.value);
   if (job.imatrix != nullptr) add_imatrix_provenance(*job.imatrix, out);
   if (job.calibration != nullptr) add_calibration(*job.calibration, out);
   const std::vector<int> pruned =

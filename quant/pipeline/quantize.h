@@ -68,6 +68,8 @@ struct QuantizeJob {
   // Of the source (runtime/identity/fingerprint.h); null: worked out by quantize(), which reads all
   // of the source for that.
   const ModelIdentity* identity = nullptr;
+  // What was done to the source before, for the provenance: keys "lathe.*".
+  std::vector<MetadataEntry> steps = {};
   // Loads the new file as a model, before it gets its name: Error when it is none that runs;
   // otherwise a note where that could not be found out, or nothing. Without it nothing is loaded.
   std::function<std::string(const GgufFile& written)> check_loads = {};

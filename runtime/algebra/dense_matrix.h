@@ -28,6 +28,8 @@ class DenseMatrix {
   std::size_t cols() const noexcept { return cols_; }
   bool empty() const noexcept { return rows_ == 0; }
   T* row(std::size_t i) const noexcept { return view().row(i); }
+  T* data() const noexcept { return memory_.as<T>().data(); }
+  MatrixView<const T> cview() const noexcept { return view(); }
   MatrixView<T> view() const noexcept { return {memory_.as<T>().data(), rows_, cols_}; }
   operator MatrixView<T>() const noexcept { return view(); }
   operator MatrixView<const T>() const noexcept { return view(); }

@@ -20,11 +20,13 @@
 #include "tools/cli/standard_output.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/calibrate_options.h"
+#include "tools/commands/options/heal_options.h"
 #include "tools/commands/options/plan_options.h"
 #include "tools/commands/options/run_inputs.h"
 #include "tools/jobs/engine.h"
 #include "tools/jobs/quantize_job.h"
 #include "tools/report/calibration_report.h"
+#include "tools/report/heal_report.h"
 #include "tools/report/plan_report.h"
 #include "tools/report/quantize_report.h"
 
@@ -34,6 +36,7 @@ namespace {
 struct QuantizeCommand {
   std::vector<std::string> positional;  // IN [OUT] RECIPE [THREADS]
   QuantizeOptions job;
+  HealRequest heal;
   std::string split_max_size;
   int n_threads = 0;
   bool dry_run = false;
@@ -163,8 +166,22 @@ void say_what_is_kept(const std::string& out_path) {
   say(fmt::format("{}.part holds {} tensors: the same command with --resume goes on", out_path, n));
 }
 
+void heal_layers(QuantizeTask& task, const HealRequest& request, const KernelTable& kernels,
+                 ThreadPool& pool) {
+  Progress line("heal");
+  const HealOutcome outcome = task.heal(request, kernels, pool, notes_on_screen(),
+                                        [&](double fraction, std::string_view step) {
+                                          line.update(fraction, step);
+                                          return !InterruptGuard::requested();
+                                        });
+  line.clear();
+  for (const std::string& warning : heal_warnings(outcome)) warn(warning);
+  put_text(heal_text(outcome, clock_text(outcome.seconds)));
+}
+
 // `written`: set when the new file is there.
-void write_model(QuantizeTask& task, int n_threads, const std::string& isa, bool full,
+void write_model(QuantizeTask& task, const HealRequest& heal, int n_threads, const std::string& isa,
+                 bool full,
                  bool* written) {
   const Plan& plan = task.model().plan;
   for (const std::string& note : task.model().imatrix_notes) warn(note);
@@ -175,6 +192,7 @@ void write_model(QuantizeTask& task, int n_threads, const std::string& isa, bool
   }
   const KernelTable kernels = kernels_of(isa);
   ThreadPool pool({.n_threads = n_threads});
+  if (!heal.texts.empty()) heal_layers(task, heal, kernels, pool);
   QuantizeLine line(plan.tensors.size());
   const QuantizeRun run = task.run(
       kernels, pool, [&](const QuantizeProgress& progress) { return line.update(progress); });
@@ -187,9 +205,10 @@ void write_model(QuantizeTask& task, int n_threads, const std::string& isa, bool
 
 // What the run reads; refuses the output before the model is hashed. Of a split set the names are
 // known later, and quantize() checks them.
-void check_output(const QuantizeOptions& job, OutputGate& gate) {
+void check_output(const QuantizeOptions& job, const HealRequest& heal, OutputGate& gate) {
   reads_plan_inputs(gate, job.plan);
   reads_files(gate, job.calibrate.text.files, "the calibration text");
+  reads_files(gate, heal.texts, "the text");
   if (!job.reuse.empty()) reads_model(gate, job.reuse, "the older output");
   if (!job.split.any()) gate.check(job.out, model_output_request());
 }
@@ -204,7 +223,7 @@ int quantize_command(QuantizeCommand options, const ToolContext& context) {
   }
   options.job.identify = !options.dry_run;
   OutputGate gate;
-  if (!options.dry_run) check_output(options.job, gate);
+  if (!options.dry_run) check_output(options.job, options.heal, gate);
   options.job.gate = &gate;
   int exit_code = 0;
   bool written = false;
@@ -225,7 +244,7 @@ int quantize_command(QuantizeCommand options, const ToolContext& context) {
     if (options.dry_run) {
       exit_code = dry_run(task, options.full);
     } else {
-      write_model(task, options.n_threads, context.isa, options.full, &written);
+      write_model(task, options.heal, options.n_threads, context.isa, options.full, &written);
     }
   };
   const int ended = run_interruptible(work, [&] {
@@ -274,6 +293,7 @@ void add_quantize(CLI::App& root, ToolContext& context) {
       ->type_name("N");
   command->add_flag("--no-provenance", options->no_provenance,
                     "Leave out the keys that say how the file was made");
+  add_heal_options(*command, options->heal);
   add_plan_options(*command, job.plan);
   add_calibrate_options(*command, job.calibrate);
   command->callback(

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "models/registry.h"
+#include "quant/heal/healed_source.h"
 #include "quant/pipeline/provenance.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
@@ -61,6 +62,19 @@ std::string check_loads(const GgufFile& written, const TensorSource& source) {
   return {};
 }
 
+// Columns that mean other heads and neurons than before have the importance that these have.
+void take_importance(const HealResult& healed, Imatrix& imatrix) {
+  for (const HealedHalf& half : healed.halves) {
+    if (half.column_squares.empty()) continue;
+    const auto found = imatrix.entries.find(tensor_name({half.output, half.layer}));
+    if (found == imatrix.entries.end()) continue;
+    ImatrixEntry& entry = found->second;
+    entry.sum2 = half.column_squares;
+    entry.counts = {static_cast<float>(healed.n_fitted)};
+    entry.sum.clear();
+  }
+}
+
 PlanOptions with_identity(const QuantizeOptions& options) {
   PlanOptions plan = options.plan;
   plan.calibrated = options.calibrate.wanted();
@@ -88,25 +102,49 @@ std::string default_output(const PlanOptions& options) {
 }
 
 QuantizeTask::QuantizeTask(const QuantizeOptions& options)
-    : options_(options),
-      model_(plan_model(with_identity(options))),
-      job_(model_.job(options.out, options.plan.allow_requantize)) {
+    : options_(options), model_(plan_model(with_identity(options))) {
   if (!options.reuse.empty()) older_ = GgufFile::open(options.reuse);
-  job_.reuse = older_ ? &*older_ : nullptr;
-  job_.split = options.split;
-  job_.resume = options.resume;
-  job_.gate = options.gate;
-  job_.provenance = options.provenance;
-  job_.check_loads = [this](const GgufFile& written) {
+  make_job();
+}
+
+void QuantizeTask::make_job() {
+  job_.emplace(model_.job(options_.out, options_.plan.allow_requantize));
+  job_->reuse = older_ ? &*older_ : nullptr;
+  job_->split = options_.split;
+  job_->resume = options_.resume;
+  job_->gate = options_.gate;
+  job_->provenance = options_.provenance;
+  job_->steps = steps_;
+  job_->check_loads = [this](const GgufFile& written) {
     return check_loads(written, *model_.source);
   };
 }
 
-std::size_t QuantizeTask::n_given_up() const {
-  return job_.resume ? 0 : resumable_tensors(job_.out_path);
+HealOutcome QuantizeTask::heal(const HealRequest& request, const KernelTable& kernels,
+                               ThreadPool& pool, const Notes& notes, const JobProgress& progress) {
+  const auto* file = dynamic_cast<const GgufFile*>(model_.source.get());
+  if (file == nullptr) throw usage_error("--heal wants a GGUF file");
+  if (options_.calibrate.wanted()) {
+    throw usage_error(
+        "--heal and --calibrate are two runs: heal to F16 first, then calibrate that file");
+  }
+  check_before_work(*job_);
+  HealOutcome outcome =
+      heal_model(*file, model_.plan.pruned_layers, request, kernels, pool, notes, progress);
+  steps_ = heal_provenance(outcome, model_.identity ? model_.identity->fingerprint : "");
+  if (model_.imatrix) take_importance(outcome.result, *model_.imatrix);
+  model_.source =
+      std::make_unique<HealedSource>(std::move(model_.source), std::move(outcome.result.tensors));
+  if (model_.identity) model_.identity = source_identity(*model_.source, pool, options_.hashing);
+  make_job();
+  return outcome;
 }
 
-std::string QuantizeTask::load_problem() const { return rehearse_load(job_); }
+std::size_t QuantizeTask::n_given_up() const {
+  return job_->resume ? 0 : resumable_tensors(job_->out_path);
+}
+
+std::string QuantizeTask::load_problem() const { return rehearse_load(*job_); }
 
 // Before anything is written under the output's name.
 void QuantizeTask::calibrate(const KernelTable& kernels, ThreadPool& pool) {
@@ -115,24 +153,24 @@ void QuantizeTask::calibrate(const KernelTable& kernels, ThreadPool& pool) {
   CalibrateOptions options = options_.calibrate;
   options.resume = options_.resume;
   calibration_ = std::make_unique<CalibrateTask>(options, *file, kernels, options_.notes);
-  used_ = UsedCalibration{calibration_->origin(), calibration_->fingerprint(job_), nullptr};
-  job_.calibration = &*used_;
-  check_before_work(job_, job_.plan.bytes());
+  used_ = UsedCalibration{calibration_->origin(), calibration_->fingerprint(*job_), nullptr};
+  job_->calibration = &*used_;
+  check_before_work(*job_, job_->plan.bytes());
   const bool all_there =
       older_ && older_->metadata().text(kCalibrationKey) == std::string_view(used_->fingerprint);
   if (all_there) return;
-  calibrated_ = &calibration_->run(job_, pool, options_.calibrating);
+  calibrated_ = &calibration_->run(*job_, pool, options_.calibrating);
   used_->files = calibrated_;
-  job_.resume = options_.resume && resumable_tensors(job_.out_path) > 0;
+  job_->resume = options_.resume && resumable_tensors(job_->out_path) > 0;
 }
 
 QuantizeRun QuantizeTask::run(const KernelTable& kernels, ThreadPool& pool,
                               std::function<bool(const QuantizeProgress&)> progress) {
   if (const std::string problem = load_problem(); !problem.empty()) throw failed(problem);
-  job_.progress = std::move(progress);
+  job_->progress = std::move(progress);
   const auto start = std::chrono::steady_clock::now();
   if (options_.calibrate.wanted()) calibrate(kernels, pool);
-  QuantizeRun run{quantize(job_, kernels, pool), {}};
+  QuantizeRun run{quantize(*job_, kernels, pool), {}};
   if (calibrated_ != nullptr) {
     run.calibrated = calibrated_->tensors();
     calibrated_->remove();

@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "quant/calibrate/use_calibration.h"
 #include "quant/pipeline/quantize.h"
 #include "runtime/gguf/gguf_file.h"
 #include "runtime/machine/thread_pool.h"
-#include "quant/calibrate/use_calibration.h"
 #include "tools/jobs/calibrate_job.h"
+#include "tools/jobs/heal_job.h"
 #include "tools/jobs/plan_model.h"
 
 namespace lathe {
@@ -50,12 +51,17 @@ class QuantizeTask {
   explicit QuantizeTask(const QuantizeOptions& options);
 
   const PlannedModel& model() const noexcept { return model_; }
-  const QuantizeJob& job() const noexcept { return job_; }
+  const QuantizeJob& job() const noexcept { return *job_; }
   // Tensors that an interrupted run left and that this one gives up.
   std::size_t n_given_up() const;
 
   // Why the new file would not load as a model (tools/jobs/rehearsal.h), or nothing.
   std::string load_problem() const;
+
+  // Heals the model that is pruned: what run() writes is the healed one then. Importance of the
+  // inputs that healing changes is that of the healed model. Errors as of heal_model().
+  HealOutcome heal(const HealRequest& request, const KernelTable& kernels, ThreadPool& pool,
+                   const Notes& notes, const JobProgress& progress);
 
   // Error as of quantize(), and (kFailed) before the work for load_problem(). The new file must
   // load as a model, where its source does (QuantizeJob::check_loads).
@@ -63,15 +69,17 @@ class QuantizeTask {
                   std::function<bool(const QuantizeProgress&)> progress);
 
  private:
-  QuantizeOptions options_;
-  PlannedModel model_;
+  void make_job();
   void calibrate(const KernelTable& kernels, ThreadPool& pool);
 
+  QuantizeOptions options_;
+  PlannedModel model_;
   std::optional<GgufFile> older_;
   std::unique_ptr<CalibrateTask> calibration_;
   std::optional<UsedCalibration> used_;
   CalibratedFiles* calibrated_ = nullptr;
-  QuantizeJob job_;
+  std::vector<MetadataEntry> steps_;  // before quantizing, for the provenance
+  std::optional<QuantizeJob> job_;    // points into the others
 };
 
 }  // namespace lathe

@@ -1,0 +1,26 @@
+#include "quant/heal/float_tensor.h"
+
+namespace lathe {
+
+FloatTensor::FloatTensor(const KernelTable& kernels, Format format, MatrixView<const float> values)
+    : format_(format),
+      rows_(values.rows),
+      cols_(values.cols),
+      bytes_(values.rows * row_bytes(format, values.cols)) {
+  const EncodeFn encode = kernels.encode[index_of(format)];
+  auto* to = reinterpret_cast<std::uint8_t*>(bytes_.data());
+  for (std::size_t r = 0; r < rows_; ++r) {
+    encode(values.row(r), cols_, to + r * row_bytes(format, cols_));
+  }
+}
+
+DenseMatrix<float> decoded(const KernelTable& kernels, const WeightView& view) {
+  DenseMatrix<float> out(view.rows, view.cols);
+  const DecodeFn decode = kernels.decode[index_of(view.format)];
+  for (std::size_t r = 0; r < view.rows; ++r) {
+    decode(view.data + r * view.row_stride(), view.cols, out.row(r));
+  }
+  return out;
+}
+
+}  // namespace lathe

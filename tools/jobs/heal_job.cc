@@ -1,0 +1,157 @@
+#include "tools/jobs/heal_job.h"
+
+#include <chrono>
+#include <utility>
+
+#include "models/registry.h"
+#include "quant/heal/layer_blocks.h"
+#include "runtime/base/error.h"
+
+namespace lathe {
+namespace {
+
+constexpr double kShareOfFit = 0.85;  // of the progress; the rest is measuring
+
+// n of a text's chunks, spread evenly over it; 0: all. As they are: first tokens are not replaced
+// again.
+TextChunks some_chunks(const TextChunks& text, std::size_t n) {
+  const std::size_t all = text.n_chunks();
+  if (n == 0 || n > all) n = all;
+  std::vector<Token> tokens;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto chunk = text.chunk(i * all / n);
+    tokens.insert(tokens.end(), chunk.begin(), chunk.end());
+  }
+  return {std::move(tokens), text.n_ctx(), 0, std::nullopt};
+}
+
+TextChunks held_out_chunks(const TextChunks& text, std::size_t every) {
+  const CalibrationRows rows{text.n_chunks(), text.n_ctx(), every};
+  std::vector<Token> tokens;
+  for (std::size_t i = 0; i < text.n_chunks(); ++i) {
+    if (!rows.held_out(i)) continue;
+    tokens.insert(tokens.end(), text.chunk(i).begin(), text.chunk(i).end());
+  }
+  return {std::move(tokens), text.n_ctx(), 0, std::nullopt};
+}
+
+// In the keys of the architecture; another value than the model's own changes little.
+double norm_epsilon(const Metadata& metadata, double otherwise) {
+  const auto architecture = metadata.text("general.architecture");
+  if (!architecture) return otherwise;
+  const auto value =
+      metadata.real(std::string(*architecture) + ".attention.layer_norm_rms_epsilon");
+  return value.value_or(otherwise);
+}
+
+WeightSet overlay_of(const Model& model, const ReplacedTensors& tensors) {
+  WeightSet out = model.weights();
+  for (const auto& [name, tensor] : tensors) {
+    if (const auto id = parse_tensor_name(name)) out.set(*id, tensor.view());
+  }
+  return out;
+}
+
+class HealJob {
+ public:
+  HealJob(const GgufFile& file, const std::vector<int>& pruned, const HealRequest& request,
+          const KernelTable& kernels, ThreadPool& pool, const Notes& notes,
+          const JobProgress& progress)
+      : file_(file),
+        pruned_(pruned),
+        request_(request),
+        kernels_(kernels),
+        pool_(pool),
+        notes_(notes),
+        progress_(progress),
+        model_(load_model(file)) {
+    engine_.n_ctx = request.n_ctx;
+    options_.spill_folder = request.order.spill_folder;
+    options_.norm_epsilon = norm_epsilon(file.metadata(), options_.norm_epsilon);
+  }
+
+  HealOutcome run() {
+    const auto start = std::chrono::steady_clock::now();
+    const TextOptions whole{.files = request_.texts};
+    HealOutcome out;
+    const TextChunks text =
+        some_chunks(open_text(file_, whole, engine_, &out.text), request_.max_chunks);
+    for (const std::string& warning : out.text.warnings) notes_.warn(warning);
+    out.n_ctx = text.n_ctx();
+    out.n_chunks = text.n_chunks();
+    out.result = heal_pruned(context(text.n_ctx()), text, pruned_, options_,
+                             [&](double fraction, std::string_view step) {
+                               return progress_(kShareOfFit * fraction, step);
+                             });
+    out.figures = measure(text, out.result.tensors);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    out.seconds = took.count();
+    return out;
+  }
+
+ private:
+  HealContext context(std::size_t n_ctx) const {
+    return {{*model_, file_.files()}, kernels_, pool_, [this, n_ctx](RunModel model) {
+              return open_runner({std::move(model)}, engine_, request_.order, kernels_, pool_,
+                                 n_ctx);
+            }};
+  }
+
+  HealFigures measure(const TextChunks& text, const ReplacedTensors& tensors) const {
+    const WeightSet healed = overlay_of(*model_, tensors);
+    const auto runner =
+        open_runner({{*model_, file_.files(), {}, "the original"},
+                     {*model_, file_.files(), pruned_, "the pruned model"},
+                     {*model_, file_.files(), pruned_, "the healed model", &healed}},
+                    engine_, request_.order, kernels_, pool_, text.n_ctx());
+    ChunkRecords records;
+    measure_divergence({*runner, kernels_, pool_}, held_out_chunks(text, options_.held_out_every),
+                       records, [&](const ChunkRecords&, double fraction, std::string_view) {
+                         return progress_(kShareOfFit + (1.0 - kShareOfFit) * fraction,
+                                          "measuring");
+                       });
+    DivergenceMeter meters[2];
+    for (const auto& record : records) {
+      for (std::size_t m = 0; m < 2; ++m) add_chunk(record, m, 2, meters[m]);
+    }
+    return {meters[0].summary(true), meters[1].summary(true)};
+  }
+
+  const GgufFile& file_;
+  const std::vector<int>& pruned_;
+  const HealRequest& request_;
+  const KernelTable& kernels_;
+  ThreadPool& pool_;
+  const Notes& notes_;
+  const JobProgress& progress_;
+  const std::unique_ptr<Model> model_;
+  EngineOptions engine_;
+  HealOptions options_;
+};
+
+Value text_list(const std::vector<std::string>& texts) {
+  StringList list;
+  for (const std::string& text : texts) list.push_back(text);
+  return Value::strings(std::move(list));
+}
+
+}  // namespace
+
+HealOutcome heal_model(const GgufFile& file, const std::vector<int>& pruned,
+                       const HealRequest& request, const KernelTable& kernels, ThreadPool& pool,
+                       const Notes& notes, const JobProgress& progress) {
+  if (pruned.empty()) throw usage_error("--heal goes with --prune-layers: nothing is pruned");
+  return HealJob(file, pruned, request, kernels, pool, notes, progress).run();
+}
+
+std::vector<MetadataEntry> heal_provenance(const HealOutcome& outcome,
+                                           const std::string& fingerprint) {
+  const std::size_t n_tokens = outcome.result.n_fitted + outcome.result.n_held_out;
+  return {{"lathe.heal.text", text_list(outcome.text.names)},
+          {"lathe.heal.text_sha256", text_list(outcome.text.sha256)},
+          {"lathe.heal.tokens", Value::u32(static_cast<std::uint32_t>(n_tokens))},
+          {"lathe.heal.context", Value::u32(static_cast<std::uint32_t>(outcome.n_ctx))},
+          {"lathe.heal.source_fingerprint", Value::text(fingerprint)}};
+}
+
+}  // namespace lathe

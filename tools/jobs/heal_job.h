@@ -1,0 +1,49 @@
+// Healing a model that is pruned (quant/heal/heal_layers.h), and what that is worth.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "quant/eval/divergence.h"
+#include "quant/heal/heal_layers.h"
+#include "runtime/base/notes.h"
+#include "runtime/gguf/gguf_file.h"
+#include "tools/jobs/job_progress.h"
+#include "tools/jobs/runner.h"
+#include "tools/jobs/texts.h"
+
+namespace lathe {
+
+struct HealRequest {
+  std::vector<std::string> texts;  // calibration; empty: nothing is healed
+  // Of that many chunks, spread evenly over the texts; 0: all.
+  std::size_t max_chunks = 128;
+  std::size_t n_ctx = 0;  // of a chunk; 0: kEvalContext
+  OrderOptions order{};
+};
+
+// PPL and divergence from the original on the held-out part of the text.
+struct HealFigures {
+  DivergenceResult pruned, healed;
+};
+
+struct HealOutcome {
+  HealResult result;
+  HealFigures figures;
+  TextOrigin text;
+  std::size_t n_ctx = 0, n_chunks = 0;
+  double seconds = 0.0;
+};
+
+// `file` is the model, `pruned` (ascending) the layers that it will lose. Error (kUsage) for texts
+// that are too short and models that are not in a float format; (kFailed) when stopped.
+HealOutcome heal_model(const GgufFile& file, const std::vector<int>& pruned,
+                       const HealRequest& request, const KernelTable& kernels, ThreadPool& pool,
+                       const Notes& notes, const JobProgress& progress);
+
+// What the new file says of it: keys "lathe.heal.*". `fingerprint`: of the model that was healed.
+std::vector<MetadataEntry> heal_provenance(const HealOutcome& outcome,
+                                           const std::string& fingerprint);
+
+}  // namespace lathe

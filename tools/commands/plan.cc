@@ -5,14 +5,20 @@
 #include <string>
 #include <vector>
 
+#include "quant/plan/layer_list.h"
 #include "quant/plan/plan_file.h"
 #include "runtime/base/error.h"
+#include "tools/cli/interrupt.h"
 #include "tools/cli/messages.h"
+#include "tools/cli/number_checks.h"
+#include "tools/cli/progress.h"
 #include "tools/cli/standard_output.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/plan_options.h"
 #include "tools/commands/options/run_inputs.h"
+#include "tools/jobs/prune_choice.h"
 #include "tools/report/plan_report.h"
+#include "tools/report/prune_report.h"
 
 namespace lathe {
 namespace {
@@ -21,6 +27,7 @@ struct PlanCommand {
   PlanOptions plan;
   std::string recipe;
   std::optional<std::string> out;
+  PruneRequest prune;
   bool json = false;
   bool full = false;
 };
@@ -39,6 +46,7 @@ std::optional<OutputTarget> admitted(const PlanCommand& options) {
   if (!options.out) return std::nullopt;
   OutputGate gate;
   reads_plan_inputs(gate, options.plan);
+  reads_files(gate, options.prune.texts, "the text");
   const OutputTarget out = gate.admit(*options.out, {.what = "a plan", .kind = OutputKind::kText});
   if (out.is_standard_output() && options.json) {
     throw usage_error("--json and -o " + *options.out +
@@ -47,9 +55,35 @@ std::optional<OutputTarget> admitted(const PlanCommand& options) {
   return out;
 }
 
-int plan_command(PlanCommand options) {
-  set_recipe(options.plan, options.recipe);
-  const std::optional<OutputTarget> out = admitted(options);
+void check_prune(const PlanCommand& options) {
+  const PruneRequest& prune = options.prune;
+  if ((prune.n_layers > 0) != !prune.texts.empty()) {
+    throw usage_error("--prune and --calibrate go together: layers are chosen on a text");
+  }
+  if (prune.n_layers == 0) return;
+  if (options.plan.prune_layers) {
+    throw usage_error("--prune chooses what --prune-layers names: leave one of them out");
+  }
+  if (!options.plan.plan_file.empty()) {
+    throw usage_error("--plan decides what --prune would: leave it out, or edit the plan");
+  }
+}
+
+// Which layers go is decided before the plan is made: it is one for the rest.
+void choose_pruned_layers(PlanCommand& options, const std::string& isa, bool quiet) {
+  Progress line("prune");
+  const PruneChoice choice =
+      choose_pruned(options.plan.model, options.prune, isa, notes_on_screen(),
+                    [&](double fraction, std::string_view step) {
+                      line.update(fraction, step);
+                      return !InterruptGuard::requested();
+                    });
+  line.clear();
+  options.plan.prune_layers = layer_list_text(choice.choice.chosen.layers);
+  if (!quiet) put_text(prune_text(choice));
+}
+
+int make_plan_command(PlanCommand& options, const std::optional<OutputTarget>& out) {
   const PlannedModel model = plan_model(options.plan);
   for (const std::string& note : model.imatrix_notes) warn(note);
   const QuantizeJob job = model.job({}, options.plan.allow_requantize);
@@ -72,6 +106,24 @@ int plan_command(PlanCommand options) {
   return 0;
 }
 
+int plan_command(PlanCommand options, const std::string& isa) {
+  set_recipe(options.plan, options.recipe);
+  check_prune(options);
+  const std::optional<OutputTarget> out = admitted(options);
+  if (options.prune.n_layers == 0) return make_plan_command(options, out);
+  const bool only_choice = options.plan.recipe.empty() && !out && !options.json;
+  if (!only_choice && options.plan.recipe.empty()) {
+    throw usage_error("no recipe is given; there are: " + recipe_names());
+  }
+  if (!only_choice) require_recipe(options.plan.recipe);  // before hours of work
+  int exit_code = 0;
+  const int ended = run_interruptible([&] {
+    choose_pruned_layers(options, isa, options.json || (out && out->is_standard_output()));
+    if (!only_choice) exit_code = make_plan_command(options, out);
+  });
+  return ended != 0 ? ended : exit_code;
+}
+
 }  // namespace
 
 void add_plan(CLI::App& root, ToolContext& context) {
@@ -87,8 +139,26 @@ void add_plan(CLI::App& root, ToolContext& context) {
       ->type_name("FILE");
   command->add_flag("--json", options->json, "Print the plan and its totals as JSON");
   command->add_flag("--full", options->full, "Every tensor, also in a long table");
+  command
+      ->add_option("--prune", options->prune.n_layers,
+                   "Prune that many layers: those whose loss costs least, measured on the text of "
+                   "--calibrate. Without a recipe that is all that is done")
+      ->check(one_or_more)
+      ->type_name("N");
+  command
+      ->add_option("--calibrate", options->prune.texts,
+                   "The text to choose layers on; may be repeated")
+      ->type_name("TEXT")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--chunks", options->prune.max_chunks,
+                   "Chunks of 512 tokens to choose layers on, spread over the text")
+      ->check(one_or_more)
+      ->capture_default_str()
+      ->type_name("N");
   add_plan_options(*command, options->plan);
-  command->callback([options, &context] { context.exit_code = plan_command(*options); });
+  command->callback(
+      [options, &context] { context.exit_code = plan_command(*options, context.isa); });
 }
 
 }  // namespace lathe

@@ -6,24 +6,12 @@
 #include "models/registry.h"
 #include "quant/heal/layer_blocks.h"
 #include "runtime/base/error.h"
+#include "tools/jobs/calibration_chunks.h"
 
 namespace lathe {
 namespace {
 
 constexpr double kShareOfFit = 0.85;  // of the progress; the rest is measuring
-
-// n of a text's chunks, spread evenly over it; 0: all. As they are: first tokens are not replaced
-// again.
-TextChunks some_chunks(const TextChunks& text, std::size_t n) {
-  const std::size_t all = text.n_chunks();
-  if (n == 0 || n > all) n = all;
-  std::vector<Token> tokens;
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto chunk = text.chunk(i * all / n);
-    tokens.insert(tokens.end(), chunk.begin(), chunk.end());
-  }
-  return {std::move(tokens), text.n_ctx(), 0, std::nullopt};
-}
 
 TextChunks held_out_chunks(const TextChunks& text, std::size_t every) {
   const CalibrationRows rows{text.n_chunks(), text.n_ctx(), every};
@@ -75,7 +63,7 @@ class HealJob {
     const TextOptions whole{.files = request_.texts};
     HealOutcome out;
     const TextChunks text =
-        some_chunks(open_text(file_, whole, engine_, &out.text), request_.max_chunks);
+        spread_chunks(open_text(file_, whole, engine_, &out.text), request_.max_chunks);
     for (const std::string& warning : out.text.warnings) notes_.warn(warning);
     out.n_ctx = text.n_ctx();
     out.n_chunks = text.n_chunks();

@@ -113,7 +113,8 @@ class Elimination {
     return corner;
   }
 
-  // P -= P_:g P_gg^-1 P_g:, W -= w_g P_gg^-1 P_g:, by stripes of columns.
+  // P -= P_:g P_gg^-1 P_g:, W -= w_g P_gg^-1 P_g:, by stripes of columns; rows of P that are gone
+  // are not looked at again.
   void take_out(std::size_t g) {
     const std::size_t first = g * group_, n = p_.cols;
     const DenseMatrix<double> corner = corner_factor(first);
@@ -123,22 +124,24 @@ class Elimination {
     for (std::size_t r = 0; r < w_.rows; ++r) std::copy_n(w_.row(r) + first, group_, out_w.row(r));
     pool_.for_ranges(n, 64, [&](std::size_t begin, std::size_t end) noexcept {
       solve_small(corner, step.view(), begin, end);
-      subtract(out_p.cview(), step.cview(), p_, begin, end);
-      subtract(out_w.cview(), step.cview(), w_, begin, end);
+      for (const std::size_t kept : kept_) {
+        for (std::size_t r = kept * group_; r < (kept + 1) * group_; ++r) {
+          subtract(out_p.row(r), step.cview(), p_.row(r), begin, end);
+        }
+      }
+      for (std::size_t r = 0; r < w_.rows; ++r) {
+        subtract(out_w.row(r), step.cview(), w_.row(r), begin, end);
+      }
     });
     for (std::size_t r = 0; r < w_.rows; ++r) std::fill_n(w_.row(r) + first, group_, 0.0);
   }
 
-  // to -= a b in columns [begin, end).
-  static void subtract(MatrixView<const double> a, MatrixView<const double> b,
-                       MatrixView<double> to, std::size_t begin, std::size_t end) noexcept {
-    for (std::size_t r = 0; r < to.rows; ++r) {
-      double* const row = to.row(r);
-      for (std::size_t k = 0; k < a.cols; ++k) {
-        const double factor = a.row(r)[k];
-        const double* const step = b.row(k);
-        for (std::size_t c = begin; c < end; ++c) row[c] -= factor * step[c];
-      }
+  // row -= a b in columns [begin, end); a: [b.rows].
+  static void subtract(const double* a, MatrixView<const double> b, double* row, std::size_t begin,
+                       std::size_t end) noexcept {
+    for (std::size_t k = 0; k < b.rows; ++k) {
+      const double* const step = b.row(k);
+      for (std::size_t c = begin; c < end; ++c) row[c] -= a[k] * step[c];
     }
   }
 

@@ -19,6 +19,7 @@ namespace {
 using Store = std::unique_ptr<HiddenStore>;
 
 constexpr std::size_t kLeastTokensPerColumn = 2;
+constexpr std::size_t kLeastHeldOut = 2;  // chunks
 constexpr int kNormSteps = 2;
 
 // Runs of single layers of the original and of the student, and how far they are.
@@ -356,11 +357,12 @@ HealResult heal_pruned(const HealContext& context, const TextChunks& text,
   const Model& model = context.model.model;
   check_pruned(pruned, model.traits().n_layer);
   const std::size_t enough = tokens_to_heal(model, pruned, options);
-  if (text.n_tokens() < enough || text.n_chunks() < options.held_out_every) {
+  const std::size_t enough_chunks = kLeastHeldOut * options.held_out_every;
+  if (text.n_tokens() < enough || text.n_chunks() < enough_chunks) {
     throw usage_error(fmt::format(
         "the calibration text has {} tokens in {} chunks: healing wants at least {} in {}, and "
         "ten times as many are better",
-        text.n_tokens(), text.n_chunks(), enough, options.held_out_every));
+        text.n_tokens(), text.n_chunks(), enough, enough_chunks));
   }
   return Healing(context, text, pruned, options, progress).run();
 }

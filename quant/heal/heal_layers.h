@@ -70,7 +70,8 @@ std::size_t tokens_to_heal(const Model& model, const std::vector<int>& pruned,
                            const HealOptions& options);
 
 // `pruned` ascends. Error (kUsage): nothing or everything is pruned, a model in other than float
-// formats, a text of fewer than tokens_to_heal(); (kFailed) when stopped.
+// formats, a text of fewer than tokens_to_heal(), or of which fewer than two
+// chunks would be held out; (kFailed) when stopped.
 HealResult heal_pruned(const HealContext& context, const TextChunks& text,
                        const std::vector<int>& pruned, const HealOptions& options,
                        const HealProgress& progress = {});

@@ -143,7 +143,7 @@ void add_plan(CLI::App& root, ToolContext& context) {
       ->add_option("--prune", options->prune.n_layers,
                    "Prune that many layers: those whose loss costs least, measured on the text of "
                    "--calibrate. Without a recipe that is all that is done")
-      ->check(one_or_more)
+      ->check(whole_number(1, kLargestInt))
       ->type_name("N");
   command
       ->add_option("--calibrate", options->prune.texts,

@@ -19,7 +19,7 @@ struct HealRequest {
   std::vector<std::string> texts;  // calibration; empty: nothing is healed
   // Of that many chunks, spread evenly over the texts; 0: all.
   std::size_t max_chunks = 128;
-  std::size_t n_ctx = 0;  // of a chunk; 0: kEvalContext
+  std::size_t n_ctx = kEvalContext;  // tokens of a chunk
   OrderOptions order{};
 };
 

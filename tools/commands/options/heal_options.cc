@@ -15,8 +15,12 @@ void add_heal_options(CLI::App& command, HealRequest& request) {
       ->allow_extra_args(false);
   command
       .add_option("--heal-chunks", request.max_chunks,
-                  "Chunks of 512 tokens to heal on, spread over the text")
+                  "Chunks of the text to heal on, spread evenly over it")
       ->check(one_or_more)
+      ->capture_default_str()
+      ->type_name("N");
+  command.add_option("--heal-context", request.n_ctx, "Tokens of such a chunk")
+      ->check(whole_number(16, kLargestInt))
       ->capture_default_str()
       ->type_name("N");
 }

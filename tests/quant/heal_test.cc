@@ -72,9 +72,9 @@ TextChunks demo_text(const GgufFile& file, const char* name, std::size_t n_ctx,
           std::nullopt};
 }
 
-class LongHealedDemo : public testing::TestWithParam<std::tuple<const char*, std::vector<int>>> {};
+class HealedDemo : public testing::TestWithParam<std::tuple<const char*, std::vector<int>>> {};
 
-TEST_P(LongHealedDemo, ComesBackHalfWayAtLeast) {
+TEST_P(HealedDemo, ComesBackHalfWayAtLeast) {
   const auto& [name, pruned] = GetParam();
   const auto open = [&, name = name] {
     return GgufFile::open(test::source_path(std::string("tests/data/") + name));
@@ -91,7 +91,7 @@ TEST_P(LongHealedDemo, ComesBackHalfWayAtLeast) {
   EXPECT_LT(gap.error_after, gap.error_before);
   EXPECT_GT(gap.n_from_pruned, 0u);
 }
-INSTANTIATE_TEST_SUITE_P(Models, LongHealedDemo,
+INSTANTIATE_TEST_SUITE_P(LongModels, HealedDemo,
                          testing::Values(std::tuple{"tiny-llama-f16.gguf", std::vector{6}},
                                          std::tuple{"tiny-olmo2-f16.gguf", std::vector{4}}));
 

@@ -151,7 +151,7 @@ void add_plan(CLI::App& root, ToolContext& context) {
       ->type_name("TEXT")
       ->allow_extra_args(false);
   command
-      ->add_option("--chunks", options->prune.max_chunks,
+      ->add_option("--prune-chunks", options->prune.max_chunks,
                    "Chunks of 512 tokens to choose layers on, spread over the text")
       ->check(one_or_more)
       ->capture_default_str()

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   lathe::bench::Limits limits(kernels);
   lathe::bench::add_kernel_benchmarks(limits);
   lathe::bench::add_blas_benchmarks(limits);
+  lathe::bench::add_rounding_benchmarks(limits);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

@@ -41,8 +41,8 @@ struct RoundingErrors {
 
 // Rounds target [n_rows, n_cols] to blocks [n_rows, row_bytes(format, n_cols)]. h: [n_cols,
 // n_cols], what `factor` was made of. `tier` as for find_codec(). The bytes do not depend on the
-// number of threads; they may on the CPU, as OpenBLAS's products do. Memory: 16 floats or so for
-// each column and lane of a thread.
+// number of threads; they may on the CPU, as OpenBLAS's products do. Memory: about 2 KB
+// for each column and thread.
 RoundingErrors round_calibrated(Format format, MatrixView<const float> target,
                                 MatrixView<const float> h, const RoundingFactor& factor,
                                 std::string_view tier, ThreadPool& pool, std::uint8_t* blocks,

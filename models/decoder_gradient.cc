@@ -1,11 +1,13 @@
 #include "models/decoder_gradient.h"
 
 #include "models/layer_pass.h"
-#include "runtime/base/matrix.h"
+#include "runtime/algebra/dense_matrix.h"
 #include "runtime/gradient/gradient_steps.h"
 
 namespace lathe {
 namespace {
+
+using Matrix = DenseMatrix<float>;
 
 TensorId head_of(const WeightSet& weights) noexcept {
   const bool untied = static_cast<bool>(weights.get(TensorRole::kOutput, -1));

@@ -10,7 +10,8 @@ void copy_rows(MatrixView<const float> from, MatrixView<float> to) noexcept {
   for (std::size_t t = 0; t < from.rows; ++t) std::copy_n(from.row(t), from.cols, to.row(t));
 }
 
-MatrixView<const float> first_of(const Matrix& own, MatrixView<const float> other) noexcept {
+MatrixView<const float> first_of(const DenseMatrix<float>& own,
+                                 MatrixView<const float> other) noexcept {
   return own.empty() ? other : own.view();
 }
 
@@ -191,8 +192,8 @@ void LayerPass::attention_back(MatrixView<float> gradient) {
   add_rows(ctx_.pool, gradient, dh.view());
 }
 
-Matrix LayerPass::project_back(MatrixView<const float> gradients,
-                               const std::vector<OuterSums>& values) {
+DenseMatrix<float> LayerPass::project_back(MatrixView<const float> gradients,
+                                           const std::vector<OuterSums>& values) {
   const MatrixView<const float> h = first_of(h_, x_);
   const bool fused = static_cast<bool>(weight(TensorRole::kAttnQkv));
   const std::size_t value_row = q_width_ + kv_width_;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "models/decoder_gradient.h"
-#include "runtime/base/matrix.h"
+#include "runtime/algebra/dense_matrix.h"
 #include "runtime/gradient/gradient_steps.h"
 
 namespace lathe {
@@ -22,6 +22,8 @@ class LayerPass {
   void backward(MatrixView<float> gradient);
 
  private:
+  using Matrix = DenseMatrix<float>;
+
   const WeightView& weight(TensorRole role) const noexcept;
   void product(TensorRole role, MatrixView<const float> x, MatrixView<float> y);
   // dx = g W, told to the observer; rows before `value_row` of W by their outputs.

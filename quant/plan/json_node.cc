@@ -54,6 +54,13 @@ std::optional<JsonNode> JsonNode::find(const char* key) const {
   return at(key);
 }
 
+std::vector<std::string> JsonNode::keys() const {
+  if (!json_->is_object()) fail("expected an object, found " + kind());
+  std::vector<std::string> out;
+  for (const auto& [key, value] : json_->items()) out.push_back(key);
+  return out;
+}
+
 std::vector<JsonNode> JsonNode::elements() const {
   if (!json_->is_array()) fail("expected an array, found " + kind());
   std::vector<JsonNode> out;

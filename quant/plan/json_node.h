@@ -21,6 +21,7 @@ class JsonNode {
   JsonNode at(const char* key) const;  // Error when it is missing
   std::optional<JsonNode> find(const char* key) const;
   std::vector<JsonNode> elements() const;  // of an array
+  std::vector<std::string> keys() const;   // of an object
   // Error unless this is an object with no other keys.
   void check_keys(std::initializer_list<std::string_view> known) const;
 

@@ -238,6 +238,7 @@ class Planner {
     FormatChoice choice = choose(tensor, new_name);
     PlannedTensor out;
     out.source = tensor;
+    out.by_rule = is_quantizable(tensor) && !wishes_for(tensor, new_name).empty();
     out.format = choice.format == tensor.format ? tensor.format
                                                 : format_for_row(choice.format, tensor.cols());
     out.fallback = out.format != choice.format;

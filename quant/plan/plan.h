@@ -40,6 +40,7 @@ struct PlannedTensor {
   Format format = Format::F32;
   std::uint64_t n_bytes = 0;  // in the new file
   std::string reason;
+  bool by_rule = false;           // an explicit rule decided, not the recipe
   bool fallback = false;          // the row length does not allow the format that was wanted
   bool needs_importance = false;  // the format is not usable here without an importance vector
   // False: encoded without one, also where the importance matrix has it (--exclude-weights).

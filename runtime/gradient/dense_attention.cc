@@ -4,10 +4,12 @@
 #include <cmath>
 
 #include "runtime/algebra/blas.h"
-#include "runtime/base/matrix.h"
+#include "runtime/algebra/dense_matrix.h"
 
 namespace lathe {
 namespace {
+
+using Matrix = DenseMatrix<float>;
 
 using blas::Side;
 

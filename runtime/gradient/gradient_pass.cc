@@ -6,14 +6,16 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/algebra/dense_matrix.h"
 #include "runtime/base/error.h"
-#include "runtime/base/matrix.h"
 #include "runtime/base/quote.h"
 #include "runtime/forward/hidden_store.h"
 #include "runtime/forward/weight_stream.h"
 
 namespace lathe {
 namespace {
+
+using Matrix = DenseMatrix<float>;
 
 constexpr std::size_t kLogitElements = std::size_t{64} << 20;  // 256 MB of logits at once
 constexpr std::size_t kMinLogitRows = 64;

@@ -5,7 +5,7 @@
 #include <map>
 #include <random>
 
-#include "runtime/base/matrix.h"
+#include "runtime/algebra/dense_matrix.h"
 #include "runtime/gradient/gradient_pass.h"
 #include "runtime/gradient/probe.h"
 #include "tests/support/engine_run.h"
@@ -14,6 +14,8 @@
 
 namespace lathe::test {
 namespace {
+
+using Matrix = DenseMatrix<float>;
 
 // The gradient of each weight, from the factors that an observer sees.
 class WeightGradients : public GradientObserver {

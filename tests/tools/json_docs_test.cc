@@ -123,6 +123,10 @@ TEST_F(JsonDocs, NameWhatTheOthersPrintAtTheTop) {
   };
   expect_names(add_inspect, {"inspect", kModel, "--json"});
   expect_names(add_plan, {"plan", kModel, "--recipe", "Q4_K_M", "--json"});
+  const std::string costs = dir_.file("costs.json");
+  expect_names(add_measure, {"measure", kModel, "--calibrate", kText, "-c", "64", "--tokens", "128",
+                             "--rows", "1", "--types", "q8_0", "-o", costs, "-t", "1", "--json"});
+  expect_names(add_plan, {"plan", kModel, "--costs", costs, "--bpw", "10", "--json"});
   expect_names(add_stats, {"stats", "-m", kModel, "--json"});
   expect_names(add_stats, {"stats", "--blocks", "-m", kModel, "-f", kText, "-c", "64", "--chunks",
                            "2", "-t", "1", "--json"});

@@ -16,6 +16,7 @@
 #include "tools/commands/commands.h"
 #include "tools/commands/options/plan_options.h"
 #include "tools/commands/options/run_inputs.h"
+#include "tools/commands/plan_costs.h"
 #include "tools/jobs/prune_choice.h"
 #include "tools/report/plan_report.h"
 #include "tools/report/prune_report.h"
@@ -30,6 +31,7 @@ struct PlanCommand {
   PruneRequest prune;
   bool json = false;
   bool full = false;
+  PlanCostsOptions costs;
 };
 
 // The plan file is the whole standard output: no table, and nothing said beside it.
@@ -106,9 +108,23 @@ int make_plan_command(PlanCommand& options, const std::optional<OutputTarget>& o
   return 0;
 }
 
+int measured_plan_command(PlanCommand& options, const std::string& isa) {
+  if (options.prune.n_layers > 0) {
+    const int ended = run_interruptible(
+        [&] { choose_pruned_layers(options, isa, options.json || options.out == "-"); });
+    if (ended != 0) return ended;
+  }
+  return plan_costs_command(options.costs, options.plan, options.out, options.json, options.full,
+                            isa);
+}
+
 int plan_command(PlanCommand options, const std::string& isa) {
   set_recipe(options.plan, options.recipe);
   check_prune(options);
+  if (options.costs.given()) return measured_plan_command(options, isa);
+  if (options.costs.any_other()) {
+    throw usage_error("--size and its like need --costs FILE (lathe measure writes it)");
+  }
   const std::optional<OutputTarget> out = admitted(options);
   if (options.prune.n_layers == 0) return make_plan_command(options, out);
   const bool only_choice = options.plan.recipe.empty() && !out && !options.json;
@@ -157,6 +173,7 @@ void add_plan(CLI::App& root, ToolContext& context) {
       ->capture_default_str()
       ->type_name("N");
   add_plan_options(*command, options->plan);
+  add_plan_costs_options(*command, options->costs);
   command->callback(
       [options, &context] { context.exit_code = plan_command(*options, context.isa); });
 }

@@ -36,26 +36,6 @@ std::vector<TypeRule> rules_of(const PlanOptions& options) {
   return rules;
 }
 
-PlanRequest request_of(const PlanOptions& options, const ModelHeader& model) {
-  PlanRequest request{.recipe = &require_recipe(options.recipe),
-                      .imatrix = !options.imatrix.empty() || options.calibrated,
-                      .pure = options.pure};
-  request.output_format = format_option("--output-tensor-type", options.output_type);
-  request.embedding_format = format_option("--token-embedding-type", options.embedding_type);
-  request.leave_output = options.leave_output;
-  request.rules = rules_of(options);
-  request.rules_after_prune = options.types_after_prune;
-  request.include_weights = options.include_weights;
-  request.exclude_weights = options.exclude_weights;
-  if (options.prune_layers) {
-    request.prune_layers = parse_layer_list(*options.prune_layers, model.n_layer, "--prune-layers");
-  }
-  for (const std::string& text : options.overrides) {
-    request.overrides.push_back(parse_metadata_override(text));
-  }
-  return request;
-}
-
 void check_options(const PlanOptions& options) {
   if (options.recipe.empty()) {
     throw usage_error("no recipe is given; there are: " + recipe_names());
@@ -103,6 +83,26 @@ void check_options_with_plan(const PlanOptions& o) {
 
 }  // namespace
 
+PlanRequest plan_request(const PlanOptions& options, const ModelHeader& model) {
+  PlanRequest request{.recipe = &require_recipe(options.recipe),
+                      .imatrix = !options.imatrix.empty() || options.calibrated,
+                      .pure = options.pure};
+  request.output_format = format_option("--output-tensor-type", options.output_type);
+  request.embedding_format = format_option("--token-embedding-type", options.embedding_type);
+  request.leave_output = options.leave_output;
+  request.rules = rules_of(options);
+  request.rules_after_prune = options.types_after_prune;
+  request.include_weights = options.include_weights;
+  request.exclude_weights = options.exclude_weights;
+  if (options.prune_layers) {
+    request.prune_layers = parse_layer_list(*options.prune_layers, model.n_layer, "--prune-layers");
+  }
+  for (const std::string& text : options.overrides) {
+    request.overrides.push_back(parse_metadata_override(text));
+  }
+  return request;
+}
+
 QuantizeJob PlannedModel::job(std::string out_path, bool allow_requantize) const {
   QuantizeJob job{*source, plan, imatrix ? &*imatrix : nullptr, std::move(out_path),
                   allow_requantize};
@@ -130,7 +130,7 @@ PlannedModel plan_model(const PlanOptions& options) {
                                       options.allow_foreign_imatrix);
   }
   model.plan = replay ? plan_for_model(read_plan(options.plan_file), model.header)
-                      : make_plan(model.header, request_of(options, model.header));
+                      : make_plan(model.header, plan_request(options, model.header));
   return model;
 }
 

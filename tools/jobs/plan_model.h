@@ -59,4 +59,7 @@ struct PlannedModel {
 // options that do not go together, as all of a plan's with a plan file.
 PlannedModel plan_model(const PlanOptions& options);
 
+// The same options as a request, for a model.
+PlanRequest plan_request(const PlanOptions& options, const ModelHeader& model);
+
 }  // namespace lathe

@@ -35,23 +35,6 @@ std::vector<std::string> table_row(const PlannedTensor& t, bool renamed) {
   return row;
 }
 
-std::string tensors_text(const Plan& plan, bool full) {
-  const bool renamed = !plan.pruned_layers.empty();
-  std::vector<std::string> header = {"tensor", "shape", "from", "to", "MB", "reason"};
-  if (renamed) header.insert(header.begin() + 1, "becomes");
-  TextTable table(std::move(header));
-  const std::size_t n = plan.tensors.size();
-  const bool cut = !full && n > 2 * kShownRows + 1;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (cut && i == kShownRows) {
-      table.add_row({fmt::format("... {} more (--full) ...", n - 2 * kShownRows)});
-      i = n - kShownRows;
-    }
-    table.add_row(table_row(plan.tensors[i], renamed));
-  }
-  return table.aligned() + "\n";
-}
-
 double share(std::uint64_t part, std::uint64_t whole) {
   return static_cast<double>(part) / static_cast<double>(std::max<std::uint64_t>(1, whole));
 }
@@ -86,6 +69,23 @@ Json list_json(const Range& range, ToJson to_json) {
 
 std::string megabytes(std::uint64_t bytes) {
   return fmt::format("{:.2f}", static_cast<double>(bytes) / 1e6);
+}
+
+std::string tensors_text(const Plan& plan, bool full) {
+  const bool renamed = !plan.pruned_layers.empty();
+  std::vector<std::string> header = {"tensor", "shape", "from", "to", "MB", "reason"};
+  if (renamed) header.insert(header.begin() + 1, "becomes");
+  TextTable table(std::move(header));
+  const std::size_t n = plan.tensors.size();
+  const bool cut = !full && n > 2 * kShownRows + 1;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (cut && i == kShownRows) {
+      table.add_row({fmt::format("... {} more (--full) ...", n - 2 * kShownRows)});
+      i = n - kShownRows;
+    }
+    table.add_row(table_row(plan.tensors[i], renamed));
+  }
+  return table.aligned() + "\n";
 }
 
 std::string totals_text(const Plan& plan) {

@@ -17,6 +17,8 @@ std::string plan_text(const PlannedModel& model, const QuantizeJob& job, bool fu
 // The same as one JSON document, with warnings and problems.
 std::string plan_document(const PlannedModel& model, const QuantizeJob& job);
 
+// The table alone, with a line end below.
+std::string tensors_text(const Plan& plan, bool full);
 // Totals by type, size and bits per weight before and after.
 std::string totals_text(const Plan& plan);
 // A line for each explicit rule that had an effect.

@@ -11,7 +11,6 @@ namespace {
 // dependent steps from one column to the next are two.
 using V32 = Halves<V16>;
 constexpr std::size_t kWide = kRoundingStep, kStride = kRoundingLanes;
-constexpr int kMaxColumns = 32;
 
 struct IntegerLevels {
   explicit IntegerLevels(const LevelSet& set) noexcept : low(set.low), high(set.high) {}

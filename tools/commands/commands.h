@@ -16,13 +16,15 @@ void add_inspect(CLI::App& root, ToolContext& context);
 void add_measure(CLI::App& root, ToolContext& context);
 void add_plan(CLI::App& root, ToolContext& context);
 void add_quantize(CLI::App& root, ToolContext& context);
+void add_release(CLI::App& root, ToolContext& context);
+void add_report(CLI::App& root, ToolContext& context);
 void add_run(CLI::App& root, ToolContext& context);
 void add_stats(CLI::App& root, ToolContext& context);
 void add_tokenize(CLI::App& root, ToolContext& context);
 
 inline constexpr AddCommand kCommands[] = {
-    add_bench,   add_checkpoints, add_cpu,      add_eval, add_imatrix, add_inspect,
-    add_measure, add_plan,        add_quantize, add_run,  add_stats,   add_tokenize,
+    add_bench, add_checkpoints, add_cpu,     add_eval,   add_imatrix, add_inspect, add_measure,
+    add_plan,  add_quantize,    add_release, add_report, add_run,     add_stats,   add_tokenize,
 };
 
 }  // namespace lathe

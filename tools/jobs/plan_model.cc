@@ -81,6 +81,10 @@ void check_options_with_plan(const PlanOptions& o) {
   }
 }
 
+void check_any(const PlanOptions& options) {
+  options.plan_file.empty() ? check_options(options) : check_options_with_plan(options);
+}
+
 }  // namespace
 
 PlanRequest plan_request(const PlanOptions& options, const ModelHeader& model) {
@@ -111,13 +115,14 @@ QuantizeJob PlannedModel::job(std::string out_path, bool allow_requantize) const
   return job;
 }
 
+Plan plan_of(const PlanOptions& options, const ModelHeader& model) {
+  check_any(options);
+  return options.plan_file.empty() ? make_plan(model, plan_request(options, model))
+                                   : plan_for_model(read_plan(options.plan_file), model);
+}
+
 PlannedModel plan_model(const PlanOptions& options) {
-  const bool replay = !options.plan_file.empty();
-  if (replay) {
-    check_options_with_plan(options);
-  } else {
-    check_options(options);
-  }
+  check_any(options);  // before the model is opened
   PlannedModel model;
   auto file = std::make_unique<GgufFile>(GgufFile::open(options.model));
   model.header = read_model_header(*file);
@@ -129,8 +134,7 @@ PlannedModel plan_model(const PlanOptions& options) {
     model.imatrix_notes = fit_imatrix(*model.imatrix, origin_of(*model.source, identity),
                                       options.allow_foreign_imatrix);
   }
-  model.plan = replay ? plan_for_model(read_plan(options.plan_file), model.header)
-                      : make_plan(model.header, plan_request(options, model.header));
+  model.plan = plan_of(options, model.header);
   return model;
 }
 

@@ -55,6 +55,10 @@ struct PlannedModel {
   QuantizeJob job(std::string out_path, bool allow_requantize) const;
 };
 
+// The plan alone, of a model's header: of files nothing but the plan and the rules is read, and an
+// importance matrix that is named need not be there yet. Errors as below.
+Plan plan_of(const PlanOptions& options, const ModelHeader& model);
+
 // Opens the model and plans. Error (kUsage) for no recipe, for one that there is none of, and for
 // options that do not go together, as all of a plan's with a plan file.
 PlannedModel plan_model(const PlanOptions& options);

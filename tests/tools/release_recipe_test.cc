@@ -1,0 +1,154 @@
+// What a release's TOML file may say, and what is said of one that is wrong.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+
+#include "tests/support/error_of.h"
+#include "tests/support/source_path.h"
+#include "tests/support/temp_dir.h"
+#include "tools/jobs/release/recipe.h"
+#include "tools/jobs/release/toml_file.h"
+
+namespace lathe {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class ReleaseRecipeFile : public testing::Test {
+ protected:
+  ReleaseRecipeFile() {
+    for (const char* name : {"m.gguf", "cal.txt", "eval.txt", "rules.txt", "plan.json"}) {
+      std::ofstream(dir_.file(name)) << "x";
+    }
+  }
+  // Two lines, so that what follows begins on line 3.
+  static std::string top() { return "source = \"m.gguf\"\noutput = \"out\"\n"; }
+
+  ReleaseRecipe read(const std::string& text) const {
+    std::ofstream(dir_.file("r.toml")) << text;
+    return read_release_recipe(dir_.file("r.toml"));
+  }
+  std::string refusal(const std::string& text) const {
+    return message_of([&] { read(text); }, ErrorKind::kBadInput);
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(ReleaseRecipeFile, SaysAll) {
+  const ReleaseRecipe r = read(top() + R"(
+name = "mine"
+recipes = ["Q8_0", "q4_k"]
+[card]
+license = "mit"
+language = "en"
+tags = ["a", "b"]
+[calibration]
+texts = ["cal.txt"]
+context = 64
+chunks = 3
+[evaluation]
+texts = ["eval.txt"]
+arc = ["eval.txt", "cal.txt"]
+tasks = 20
+seed = 7
+[speed]
+measure = false
+[[variant]]
+name = "small"
+recipe = "Q3_K_S"
+rules = ["attn_v=q8_0"]
+rules_file = "rules.txt"
+prune_layers = [4, "6-7"]
+naive = "none"
+[[variant]]
+plan = "plan.json"
+naive = "IQ4_XS"
+)");
+  EXPECT_EQ(r.source, dir_.file("m.gguf"));
+  EXPECT_EQ(r.output, dir_.file("out"));
+  EXPECT_EQ(r.card.license, "mit");
+  EXPECT_THAT(r.card.language, ElementsAre("en"));
+  EXPECT_THAT(r.card.tags, ElementsAre("a", "b"));
+  EXPECT_THAT(r.calibration.texts, ElementsAre(dir_.file("cal.txt")));
+  EXPECT_EQ(r.calibration.n_ctx, 64u);
+  EXPECT_EQ(r.calibration.max_chunks, 3u);
+  ASSERT_EQ(r.texts.size(), 1u);
+  EXPECT_EQ(r.texts[0].name, "eval");
+  EXPECT_EQ(r.texts[0].n_ctx, 512u);
+  EXPECT_EQ(r.tasks.files[0].size(), 2u);
+  EXPECT_EQ(r.tasks.n_tasks, 20u);
+  EXPECT_EQ(r.tasks.seed, 7u);
+  EXPECT_FALSE(r.speed.measure);
+  ASSERT_EQ(r.variants.size(), 4u);
+  EXPECT_EQ(r.variants[1].name, "Q4_K_M");
+  EXPECT_TRUE(r.variants[1].is_plain());
+  EXPECT_EQ(r.variants[2].prune_layers, "4,6-7");
+  EXPECT_EQ(r.variants[2].rules.size(), 2u);
+  EXPECT_EQ(r.variants[2].naive, NaiveChoice::kNone);
+  EXPECT_FALSE(r.variants[2].is_plain());
+  EXPECT_EQ(r.variants[3].name, "plan");
+  EXPECT_EQ(r.variants[3].naive_recipe, "IQ4_XS");
+}
+
+TEST_F(ReleaseRecipeFile, NamesKeyAndLine) {
+  const std::string variant = top() + "[[variant]]\nrecipe = \"Q4_0\"\n";
+  EXPECT_THAT(refusal("output = \"x\"\n"), HasSubstr("source: is missing"));
+  EXPECT_THAT(refusal("source = \"none.gguf\"\n"),
+              AllOf(HasSubstr("r.toml, line 1: source"), HasSubstr("there is no")));
+  EXPECT_THAT(refusal(top()), HasSubstr("no variants"));
+  EXPECT_THAT(refusal(top() + "recipes = [\"Q4_0\", \"Q9\"]\n"),
+              AllOf(HasSubstr("line 3: recipes: 'Q9' is no recipe"), HasSubstr("Q4_K_M")));
+  EXPECT_THAT(refusal(variant + "prune = 4\n"),
+              AllOf(HasSubstr("line 5: unknown key 'prune' of [[variant]] 1")));
+  EXPECT_THAT(refusal(variant + "ruels = []\n"),
+              HasSubstr("'ruels' of [[variant]] 1, is it rules?"));
+  EXPECT_THAT(refusal(top() + "recipes = \"Q4_0\"\n[evaluation]\ncontext = \"512\"\n"),
+              HasSubstr("line 5: context of [evaluation]: expected a whole number, found a text"));
+  EXPECT_THAT(refusal(top() + "recipes = \"Q4_0\"\n[evaluation]\ncontext = -1\n"),
+              HasSubstr("-1 is not from 8"));
+  EXPECT_THAT(refusal(variant + "plan = \"plan.json\"\n"),
+              HasSubstr("one of recipe, plan and size"));
+  EXPECT_THAT(refusal(variant + "rules = [\"attn_v\"]\n"),
+              HasSubstr("line 5: rules of [[variant]] 1"));
+  EXPECT_THAT(refusal(variant + "name = \"../x\"\n"), HasSubstr("cannot be part of a file's name"));
+  EXPECT_THAT(refusal(variant + "[[variant]]\nrecipe = \"Q4_0\"\n"),
+              HasSubstr("two variants are called 'Q4_0'"));
+  EXPECT_THAT(refusal(top() + "[[variant]]\nplan = \"plan.json\"\npure = true\n"),
+              HasSubstr("line 5: pure of [[variant]] 1: the plan decides that"));
+  EXPECT_THAT(refusal(variant + "heal = true\n"), HasSubstr("heal of [[variant]] 1"));
+  EXPECT_THAT(refusal(top() + "recipes = [\n"), HasSubstr("no TOML"));
+  EXPECT_THAT(refusal(top() + "card = 3\nrecipes = \"Q4_0\"\n"),
+              HasSubstr("line 3: [card]: expected a table, found a whole number"));
+}
+
+TEST(TomlFile, RefusesWhatIsTooDeep) {
+  const std::string deep = "a = " + std::string(200, '[') + std::string(200, ']') + "\n";
+  EXPECT_THAT(message_of([&] { parse_toml(deep, "f"); }, ErrorKind::kBadInput),
+              HasSubstr("f, line"));
+}
+
+TEST(TomlFile, FindsTheNearestName) {
+  const std::set<std::string, std::less<>> names = {"recipe", "rules", "naive"};
+  EXPECT_EQ(nearest_name("recpie", names), "recipe");
+  EXPECT_EQ(nearest_name("rule", names), "rules");
+  EXPECT_THAT(nearest_name("quantization", names), IsEmpty());
+}
+
+// The template is a recipe, and with its examples one, too.
+TEST_F(ReleaseRecipeFile, TemplateIsARecipe) {
+  for (const char* name : {"calibration.txt", "evaluation.txt", "we \"ird\\.gguf"}) {
+    std::ofstream(dir_.file(name)) << "x";
+  }
+  const ReleaseRecipe r = read(release_template("we \"ird\\.gguf"));
+  EXPECT_EQ(r.source, dir_.file("we \"ird\\.gguf"));
+  EXPECT_EQ(r.variants.size(), 13u);
+}
+
+}  // namespace
+}  // namespace lathe

@@ -1,0 +1,98 @@
+// What a release is: one TOML file says it (docs/releasing.md).
+//
+// Paths in the file are relative to the folder that it is in.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "quant/eval/card/card_figures.h"
+#include "tools/jobs/plan_model.h"
+
+namespace lathe {
+
+// What of the front matter of a card a person decides; empty: what the source says of itself.
+struct ReleaseCard {
+  std::string title, license, base_model, pipeline_tag, quantized_by, intro;
+  std::vector<std::string> language, tags;
+  std::string repository;  // "user/name-GGUF", where it will be published; for the commands
+};
+
+struct ReleaseCalibration {
+  std::vector<std::string> texts;
+  std::size_t n_ctx = 512;
+  std::size_t max_chunks = 0;  // 0: all
+  std::string imatrix;         // a file to use instead of collecting one
+};
+
+struct ReleaseText {
+  std::string name;  // "wiki.test"
+  std::vector<std::string> files;
+  std::size_t n_ctx = 512;
+  std::size_t max_chunks = 0;  // 0: all
+};
+
+struct ReleaseTasks {
+  std::array<std::vector<std::string>, std::size(kCardTests)> files;
+  std::size_t n_tasks = 750;  // of each test, 0: all
+  std::uint32_t seed = 1;
+};
+
+struct ReleaseSpeed {
+  bool measure = true;
+  int n_repetitions = 5;
+};
+
+// How the plain file of the same size beside a variant is chosen.
+enum class NaiveChoice { kNearest, kNone, kRecipe };
+
+struct ReleaseVariant {
+  std::string name;
+  std::string recipe, plan_file;  // one of both
+  std::vector<RuleOption> rules;
+  std::optional<std::string> prune_layers;  // "4,5"
+  std::string output_type, embedding_type;
+  bool pure = false;
+  bool use_imatrix = true;  // where the release has one
+  bool calibrated = false;
+  bool heal = false;
+  std::optional<std::uint64_t> size;  // bytes that a measured plan may take
+  NaiveChoice naive = NaiveChoice::kNearest;
+  std::string naive_recipe;  // of kRecipe
+
+  // Nothing but a recipe: what everybody would do.
+  bool is_plain() const noexcept;
+};
+
+struct ReleaseRecipe {
+  std::string path;               // of the TOML file
+  std::string source;             // GGUF
+  std::string output;             // folder
+  std::string name;               // files are called NAME-VARIANT.gguf; empty: after the source
+  bool allow_requantize = false;  // a source that is quantized already
+  ReleaseCard card;
+  ReleaseCalibration calibration;
+  std::vector<ReleaseText> texts;
+  ReleaseTasks tasks;
+  ReleaseSpeed speed;
+  std::vector<ReleaseVariant> variants;  // at least one, each with another name
+
+  bool has_imatrix() const noexcept {
+    return !calibration.texts.empty() || !calibration.imatrix.empty();
+  }
+  bool has_tasks() const noexcept;
+};
+
+// Error (kBadInput) naming key and line: for what is no TOML, unknown keys (with the nearest that
+// there is), values that make no sense, variants of one name, files that are not there.
+ReleaseRecipe read_release_recipe(const std::string& path);
+
+// A commented file to begin with: the 13 usual recipes. `model` may be empty.
+std::string release_template(const std::string& model);
+
+}  // namespace lathe

@@ -91,7 +91,9 @@ class Assembler {
     if (!variant.output_type.empty()) out.push_back("output in " + variant.output_type);
     if (!variant.embedding_type.empty()) out.push_back("embedding in " + variant.embedding_type);
     if (variant.pure) out.push_back("pure");
-    if (recipe_.has_imatrix()) {
+    if (variant.calibrated) {
+      out.push_back("calibrated rounding");
+    } else if (recipe_.has_imatrix()) {
       out.push_back(variant.use_imatrix ? "importance matrix" : "no importance matrix");
     }
     return out;

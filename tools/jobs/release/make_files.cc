@@ -35,14 +35,27 @@ ImatrixRequest imatrix_request(const StepContext& context) {
   return request;
 }
 
+// The share of a step that calibration takes, where there is one.
+constexpr double kCalibrating = 0.95;
+
 // What a stopped run left is gone on with where that run was the same.
 QuantizeOptions quantize_options(const StepContext& context, const ModelToMake& model,
                                  bool same_run) {
   QuantizeOptions options;
   options.plan = plan_options(context.recipe, context.steps, model.variant);
   options.out = model.path;
-  options.resume = same_run && resumable_tensors(model.path) > 0;
+  options.resume = same_run && (model.variant.calibrated || resumable_tensors(model.path) > 0);
   options.gate = &context.gate;
+  if (model.variant.calibrated) {
+    const ReleaseCalibration& calibration = context.recipe.calibration;
+    options.calibrate.text = {.files = calibration.texts,
+                              .n_ctx = calibration.n_ctx,
+                              .max_tokens = calibration.max_tokens};
+    options.notes = context.notes;
+    options.calibrating = [&context](double fraction, std::string_view what) {
+      return context.progress(kCalibrating * fraction, what);
+    };
+  }
   options.hashing = [&context](double fraction) {
     return context.progress(0.05 * fraction, "hashing the model");
   };
@@ -130,8 +143,10 @@ void make_file(const StepContext& context, const ReleaseStep& step) {
   warn_of_plan(context, model, task.model());
   const KernelTable kernels = kernels_of(context.engine.isa);
   ThreadPool pool({.n_threads = context.engine.n_threads});
+  const double before = model.variant.calibrated ? kCalibrating : 0.0;
   const QuantizeRun run = task.run(kernels, pool, [&](const QuantizeProgress& p) {
-    return context.progress(done_share(p), p.tensor == nullptr ? "" : p.tensor->name);
+    return context.progress(before + (1.0 - before) * done_share(p),
+                            p.tensor == nullptr ? "" : p.tensor->name);
   });
   for (const std::string& warning : run.result.warnings) {
     context.notes.warn(model.name + ": " + warning);

@@ -109,6 +109,7 @@ class RecipeReader {
     calibration.texts = existing_files(table, "texts");
     calibration.n_ctx = size(table, "context", 8, kMostContext, calibration.n_ctx);
     calibration.max_chunks = size(table, "chunks", 0, kMostChunks, 0);
+    calibration.max_tokens = size(table, "tokens", 0, kMostChunks, 0);
     if (const auto file = table.text("imatrix")) {
       calibration.imatrix = existing(table, "imatrix", *file);
     }
@@ -183,7 +184,6 @@ class RecipeReader {
   // What this lathe cannot do yet.
   static void refuse_unfinished(const TomlTable& table, const ReleaseVariant& variant) {
     const char* const kNotYet = "lathe cannot do that yet";
-    if (variant.calibrated) table.fail("calibrated", kNotYet);
     if (variant.heal) table.fail("heal", kNotYet);
     if (variant.size) table.fail("size", kNotYet);
   }
@@ -288,7 +288,7 @@ class RecipeReader {
 
 bool ReleaseVariant::is_plain() const noexcept {
   return !recipe.empty() && rules.empty() && !prune_layers && output_type.empty() &&
-         embedding_type.empty() && !pure && use_imatrix && !calibrated;
+         embedding_type.empty() && !pure && use_imatrix && !calibrated && !heal;
 }
 
 bool ReleaseRecipe::has_tasks() const noexcept {

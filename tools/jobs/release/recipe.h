@@ -26,7 +26,8 @@ struct ReleaseCard {
 struct ReleaseCalibration {
   std::vector<std::string> texts;
   std::size_t n_ctx = 512;
-  std::size_t max_chunks = 0;  // 0: all
+  std::size_t max_chunks = 0;  // of the importance matrix; 0: all
+  std::size_t max_tokens = 0;  // of calibrated rounding; 0: lathe's choice
   std::string imatrix;         // a file to use instead of collecting one
 };
 
@@ -58,8 +59,8 @@ struct ReleaseVariant {
   std::optional<std::string> prune_layers;  // "4,5"
   std::string output_type, embedding_type;
   bool pure = false;
-  bool use_imatrix = true;  // where the release has one
-  bool calibrated = false;
+  bool use_imatrix = true;  // where the release has one, and the variant is not calibrated
+  bool calibrated = false;  // rounding is, on the calibration texts
   bool heal = false;
   std::optional<std::uint64_t> size;  // bytes that a measured plan may take
   NaiveChoice naive = NaiveChoice::kNearest;

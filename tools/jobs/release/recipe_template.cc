@@ -37,7 +37,8 @@ recipes = ["Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "IQ4_NL", "IQ
 [calibration]                        # texts like those that the model is used for, well mixed
 texts = ["calibration.txt"]
 # context = 512
-# chunks = 0                         # 0: all
+# chunks = 0                         # of the importance matrix; 0: all
+# tokens = 65536                     # of calibrated rounding
 # imatrix = "imatrix.gguf"           # use this one, collect none
 
 [evaluation]                         # texts that calibration has not seen

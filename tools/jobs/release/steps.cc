@@ -104,7 +104,7 @@ class Planner {
   }
 
   static void refuse_without_importance(const Plan& plan, const PlanOptions& options) {
-    if (!options.imatrix.empty()) return;
+    if (!options.imatrix.empty() || options.calibrated) return;
     for (const PlannedTensor& tensor : plan.tensors) {
       if (!tensor.needs_importance) continue;
       throw usage_error(fmt::format("{} as {} needs an importance matrix: texts of [calibration]",
@@ -201,6 +201,12 @@ class Planner {
     of.emplace_back("output type", variant.output_type);
     of.emplace_back("embedding type", variant.embedding_type);
     of.emplace_back("pure", on(variant.pure));
+    if (variant.calibrated) {
+      put_calibration(of);
+      of.emplace_back("calibrated tokens", std::to_string(recipe_.calibration.max_tokens));
+      put_engine(of);
+      return of;
+    }
     const bool imatrix = variant.use_imatrix && recipe_.has_imatrix();
     of.emplace_back("imatrix", imatrix ? imatrix_identity() : "none");
     return of;
@@ -313,7 +319,8 @@ PlanOptions plan_options(const ReleaseRecipe& recipe, const ReleaseSteps& steps,
   options.embedding_type = variant.embedding_type;
   options.pure = variant.pure;
   options.allow_requantize = recipe.allow_requantize;
-  if (variant.use_imatrix) options.imatrix = steps.imatrix_path;
+  options.calibrated = variant.calibrated;
+  if (variant.use_imatrix && !variant.calibrated) options.imatrix = steps.imatrix_path;
   return options;
 }
 

@@ -8,6 +8,7 @@
 #include "tests/support/error_of.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
+#include "tools/jobs/release/nearest_recipe.h"
 #include "tools/jobs/release/recipe.h"
 #include "tools/jobs/release/toml_file.h"
 
@@ -138,6 +139,16 @@ TEST(TomlFile, FindsTheNearestName) {
   EXPECT_EQ(nearest_name("recpie", names), "recipe");
   EXPECT_EQ(nearest_name("rule", names), "rules");
   EXPECT_THAT(nearest_name("quantization", names), IsEmpty());
+}
+
+TEST(NearestRecipe, IsNearestInSize) {
+  const auto bytes_of = [](const std::string& recipe) -> std::uint64_t {
+    return recipe == "Q4_K_M" || recipe == "Q4_K_S" ? 1000 : recipe == "IQ2_M" ? 500 : 1300;
+  };
+  EXPECT_EQ(nearest_recipe(1010, "", true, bytes_of), "Q4_K_M");
+  EXPECT_EQ(nearest_recipe(1010, "Q4_K_S", true, bytes_of), "Q4_K_S") << "its own first";
+  EXPECT_EQ(nearest_recipe(510, "Q4_K_S", true, bytes_of), "IQ2_M");
+  EXPECT_EQ(nearest_recipe(510, "Q4_K_S", false, bytes_of), "Q4_K_S") << "IQ2_M needs importance";
 }
 
 // The template is a recipe, and with its examples one, too.

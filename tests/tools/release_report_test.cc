@@ -197,7 +197,9 @@ TEST(ReleaseReport, TablesOfTheCardHaveOneShape) {
     for (std::size_t i = 0; i < line.size(); ++i)
       n += line[i] == '|' && (i == 0 || line[i - 1] != '\\');
     n_tables += n_cells == 0;
-    if (n_cells > 0) EXPECT_EQ(n, n_cells) << line;
+    if (n_cells > 0) {
+      EXPECT_EQ(n, n_cells) << line;
+    }
     n_cells = n;
   }
   EXPECT_EQ(n_tables, 6u) << "sizes, text, tasks, speed, method, hashes";

@@ -190,6 +190,26 @@ TEST_F(ReleaseJob, PlansBeforeAnyWork) {
   EXPECT_FALSE(fs::exists(out("")));
 }
 
+// What takes longer: calibrated rounding, and a pruned model that is healed.
+using LongReleaseJob = ReleaseJob;
+TEST_F(LongReleaseJob, CalibratesAndHeals) {
+  write_recipe("",
+               "[[variant]]\nname = \"cal\"\nrecipe = \"Q4_K_S\"\ncalibrated = true\n"
+               "[[variant]]\nname = \"healed\"\nrecipe = \"Q8_0\"\nprune_layers = [4]\n"
+               "heal = true\nnaive = \"none\"\n[[variant]]\nname = \"pruned\"\n"
+               "recipe = \"Q8_0\"\nprune_layers = [4]\nnaive = \"none\"\n");
+  run();
+  EXPECT_EQ(stopped_with_, "");
+  const auto kld = [&](const char* name) {
+    return results_.find(name)->texts[0].divergence->kld.value;
+  };
+  EXPECT_EQ(results_.find("cal")->naive, "Q4_K_S-naive");
+  EXPECT_LT(kld("cal"), kld("Q4_K_S-naive"));
+  EXPECT_LT(kld("healed"), kld("pruned"));
+  EXPECT_THAT(results_.find("healed")->made, testing::Contains(HasSubstr("healed (before")));
+  EXPECT_THAT(run(), ElementsAre());
+}
+
 // ---- the commands
 
 TEST_F(ReleaseJob, CommandWritesDocumentsThatCanBeMadeAgain) {

@@ -131,6 +131,7 @@ class Assembler {
     const ModelToMake& planned = steps_.models[of.model];
     model.file = file_of(result.at("file"));
     model.errors = errors_of(result.at("errors"));
+    for (const Json& note : result.at("notes")) model.made.push_back(note.get<std::string>());
     if (planned.recipe_tensor_bytes > 0) {  // metadata are about the same
       model.recipe_bytes = model.file.bytes + planned.recipe_tensor_bytes - planned.tensor_bytes;
     }

@@ -1,4 +1,6 @@
 // The steps that write GGUF files.
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -35,8 +37,20 @@ ImatrixRequest imatrix_request(const StepContext& context) {
   return request;
 }
 
-// The share of a step that calibration takes, where there is one.
-constexpr double kCalibrating = 0.95;
+// The parts of a step, as shares of its time: healing, calibrating, quantizing.
+struct StepParts {
+  double heal = 0.0, calibrate = 0.0;
+
+  explicit StepParts(const ReleaseVariant& variant) {
+    if (variant.heal) heal = variant.calibrated ? 0.5 : 0.9;
+    if (variant.calibrated) calibrate = 0.95 * (1.0 - heal);
+  }
+  double healing(double share) const { return heal * share; }
+  double calibrating(double share) const { return heal + calibrate * share; }
+  double quantizing(double share) const {
+    return heal + calibrate + (1.0 - heal - calibrate) * share;
+  }
+};
 
 // What a stopped run left is gone on with where that run was the same.
 QuantizeOptions quantize_options(const StepContext& context, const ModelToMake& model,
@@ -52,8 +66,9 @@ QuantizeOptions quantize_options(const StepContext& context, const ModelToMake& 
                               .n_ctx = calibration.n_ctx,
                               .max_tokens = calibration.max_tokens};
     options.notes = context.notes;
-    options.calibrating = [&context](double fraction, std::string_view what) {
-      return context.progress(kCalibrating * fraction, what);
+    options.calibrating = [&context, parts = StepParts(model.variant)](double fraction,
+                                                                       std::string_view what) {
+      return context.progress(parts.calibrating(fraction), what);
     };
   }
   options.hashing = [&context](double fraction) {
@@ -86,8 +101,26 @@ void warn_of_plan(const StepContext& context, const ModelToMake& model, const Pl
   }
 }
 
+// Heals the model that is pruned; what to say of it.
+std::vector<std::string> heal(const StepContext& context, QuantizeTask& task,
+                              const KernelTable& kernels, ThreadPool& pool,
+                              const StepParts& parts) {
+  HealRequest request;
+  request.texts = context.recipe.calibration.texts;
+  const HealOutcome outcome =
+      task.heal(request, kernels, pool, context.notes, [&](double fraction, std::string_view what) {
+        return context.progress(parts.healing(fraction), what);
+      });
+  const DivergenceResult &pruned = outcome.figures.pruned, &healed = outcome.figures.healed;
+  return {
+      fmt::format("healed (before quantizing, on held-out calibration text: KLD {:.4f} instead "
+                  "of {:.4f}, PPL {:.2f} instead of {:.2f}, the source has {:.2f})",
+                  healed.kld.value, pruned.kld.value, healed.ppl.value, pruned.ppl.value,
+                  healed.ppl_base.value)};
+}
+
 Json result_json(const ModelToMake& model, const QuantizeResult& result,
-                 const JobProgress& progress) {
+                 const std::vector<std::string>& notes, const JobProgress& progress) {
   const GgufFile file = GgufFile::open(model.path);
   const ModelIdentity identity = model_identity(
       file,
@@ -104,7 +137,8 @@ Json result_json(const ModelToMake& model, const QuantizeResult& result,
                       .fingerprint = identity.fingerprint,
                       .bits_per_weight = summarize_sizes(file.tensors()).total.bits_per_weight()})},
           {"stamp", std::move(stamp)},
-          {"errors", errors_json(errors)}};
+          {"errors", errors_json(errors)},
+          {"notes", notes}};
 }
 
 }  // namespace
@@ -143,15 +177,18 @@ void make_file(const StepContext& context, const ReleaseStep& step) {
   warn_of_plan(context, model, task.model());
   const KernelTable kernels = kernels_of(context.engine.isa);
   ThreadPool pool({.n_threads = context.engine.n_threads});
-  const double before = model.variant.calibrated ? kCalibrating : 0.0;
+  const StepParts parts(model.variant);
+  std::vector<std::string> notes;
+  if (model.variant.heal) notes = heal(context, task, kernels, pool, parts);
   const QuantizeRun run = task.run(kernels, pool, [&](const QuantizeProgress& p) {
-    return context.progress(before + (1.0 - before) * done_share(p),
+    return context.progress(parts.quantizing(done_share(p)),
                             p.tensor == nullptr ? "" : p.tensor->name);
   });
   for (const std::string& warning : run.result.warnings) {
     context.notes.warn(model.name + ": " + warning);
   }
-  context.state.put(entry.key, entry.identity, result_json(model, run.result, context.progress));
+  context.state.put(entry.key, entry.identity,
+                    result_json(model, run.result, notes, context.progress));
 }
 
 }  // namespace lathe

@@ -184,7 +184,6 @@ class RecipeReader {
   // What this lathe cannot do yet.
   static void refuse_unfinished(const TomlTable& table, const ReleaseVariant& variant) {
     const char* const kNotYet = "lathe cannot do that yet";
-    if (variant.heal) table.fail("heal", kNotYet);
     if (variant.size) table.fail("size", kNotYet);
   }
 

@@ -3,32 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <limits>
-#include <optional>
 #include <utility>
 
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
+#include "tools/jobs/release/nearest_recipe.h"
 #include "tools/jobs/release/state.h"
 
 namespace lathe {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What people publish, large to small.
-struct UsualRecipe {
-  std::string_view name;
-  bool needs_imatrix = false;
-};
-constexpr UsualRecipe kUsualRecipes[] = {
-    {"Q8_0"},          {"Q6_K"},         {"Q5_K_M"},      {"Q5_K_S"},      {"Q4_K_M"},
-    {"Q4_K_S"},        {"IQ4_NL"},       {"IQ4_XS"},      {"Q3_K_L"},      {"Q3_K_M"},
-    {"Q3_K_S"},        {"IQ3_M"},        {"IQ3_S"},       {"IQ3_XS"},      {"Q2_K"},
-    {"IQ3_XXS", true}, {"Q2_K_S", true}, {"IQ2_M", true}, {"IQ2_S", true}, {"IQ2_XS", true},
-    {"IQ2_XXS", true}, {"IQ1_M", true},  {"IQ1_S", true}};
 
 std::string on(bool value) { return value ? "on" : "off"; }
 
@@ -121,34 +107,16 @@ class Planner {
     return naive;
   }
 
-  // The recipe whose file is nearest in size, of those that need no more than there is; the
-  // variant's own first, where it is as near.
-  std::string nearest_recipe(const ModelToMake& model) const {
-    const double target = std::log(static_cast<double>(model.tensor_bytes));
-    std::string nearest = model.variant.recipe;
-    const auto distance = [&](const std::string& recipe) {
-      const auto bytes = static_cast<double>(tensor_bytes(naive_variant(recipe)));
-      return std::abs(std::log(bytes) - target);
-    };
-    double least = nearest.empty() ? std::numeric_limits<double>::infinity() : distance(nearest);
-    for (const UsualRecipe& usual : kUsualRecipes) {
-      if (usual.needs_imatrix && !recipe_.has_imatrix()) continue;
-      const std::string name(usual.name);
-      if (const double d = distance(name); d < least) {
-        least = d;
-        nearest = name;
-      }
-    }
-    return nearest;
-  }
-
   void choose_naive(std::size_t m) {
     const ReleaseVariant& variant = out_.models[m].variant;
     if (variant.naive == NaiveChoice::kNone) return;
     if (variant.is_plain() && variant.naive == NaiveChoice::kNearest) return;
-    const std::string recipe = variant.naive == NaiveChoice::kRecipe
-                                   ? variant.naive_recipe
-                                   : nearest_recipe(out_.models[m]);
+    std::string recipe = variant.naive_recipe;
+    if (variant.naive == NaiveChoice::kNearest) {
+      recipe = nearest_recipe(
+          out_.models[m].tensor_bytes, variant.recipe, recipe_.has_imatrix(),
+          [this](const std::string& name) { return tensor_bytes(naive_variant(name)); });
+    }
     out_.models[m].naive = naive_of(recipe);
   }
 
@@ -201,6 +169,11 @@ class Planner {
     of.emplace_back("output type", variant.output_type);
     of.emplace_back("embedding type", variant.embedding_type);
     of.emplace_back("pure", on(variant.pure));
+    of.emplace_back("healed", on(variant.heal));
+    if (variant.heal) {
+      put_calibration(of);
+      put_engine(of);
+    }
     if (variant.calibrated) {
       put_calibration(of);
       of.emplace_back("calibrated tokens", std::to_string(recipe_.calibration.max_tokens));

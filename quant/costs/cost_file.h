@@ -29,10 +29,14 @@
 
 namespace lathe {
 
+// CostFile::encoders: those of quantize alone, or with --calibrate.
+inline constexpr const char* kPlainEncoders = "plain";
+inline constexpr const char* kCalibratedEncoders = "calibrated";
+
 struct CostFile {
   std::string origin;  // for messages; not in the file
   std::string lathe;
-  std::string encoders = "plain";  // of today's encoders; calibrated rounding has other costs
+  std::string encoders = kPlainEncoders;
   std::uint32_t encoder_version = 0;
   bool importance = true;  // encoders had the importance of columns
 

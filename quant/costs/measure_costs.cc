@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 
+#include "quant/costs/rounding_gains.h"
 #include "quant/eval/chunk_texts.h"
 #include "quant/plan/plan.h"
 #include "runtime/base/error.h"
@@ -33,6 +35,14 @@ void check_finite(const TensorFisher& fisher, const std::string& tensor) {
   }
 }
 
+void take_gains(const std::map<std::string, RoundingGains>& all, TensorCosts& costs) {
+  const auto gains = all.find(costs.name);
+  if (gains == all.end()) return;
+  for (std::size_t f = 0; f < kFormatCount; ++f) {
+    if (costs.weights[f]) *costs.weights[f] *= gains->second[f];
+  }
+}
+
 // Sums of all tensors, over the probed rows.
 class FisherPass {
  public:
@@ -45,7 +55,9 @@ class FisherPass {
         seed_(options.seed),
         sums_(of.model.weights(), kernels, pool) {}
 
-  const FisherSums& run(const CostProgress& progress) {
+  FisherSums& sums() noexcept { return sums_; }
+  // observer: the sums, or what passes all on to them.
+  void run(GradientObserver& observer, const CostProgress& progress) {
     const GradientCallbacks callbacks{
         .logits =
             [this](std::size_t text, std::size_t first, MatrixView<float> logits) {
@@ -55,8 +67,7 @@ class FisherPass {
             [&](double fraction, std::string_view step) {
               return !progress || progress(kShareOfPass * fraction, step);
             }};
-    run_gradient_pass(run_, options_, callbacks, sums_);
-    return sums_;
+    run_gradient_pass(run_, options_, callbacks, observer);
   }
   double n_scored() const noexcept {
     return static_cast<double>(count_rows(texts_, options_.first_row));
@@ -84,7 +95,11 @@ std::vector<TensorCosts> measure_costs(const TensorSource& source, const Gradien
     tensors.push_back(&tensor);
   }
   FisherPass pass(gradients, text, options, kernels, pool);
-  const FisherSums& sums = pass.run(progress);
+  const RoundingGainOptions rounding{.formats = options.formats, .n_rows = options.n_rows};
+  std::optional<GainObserver> gains;
+  if (options.calibrated) gains.emplace(pass.sums(), source, rounding, kernels, pool);
+  pass.run(gains ? static_cast<GradientObserver&>(*gains) : pass.sums(), progress);
+  const FisherSums& sums = pass.sums();
   const CostOptions costs{options.formats, options.n_rows, options.importance, pass.n_scored()};
   std::vector<TensorCosts> out;
   for (const TensorInfo* tensor : tensors) {
@@ -98,6 +113,7 @@ std::vector<TensorCosts> measure_costs(const TensorSource& source, const Gradien
     }
     check_finite(found->second, tensor->name);
     out.push_back(measure_tensor_costs(source, *tensor, found->second, costs, kernels, pool));
+    if (gains) take_gains(gains->gains(), out.back());
     source.done_with(*tensor);
   }
   return out;

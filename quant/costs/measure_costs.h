@@ -22,6 +22,7 @@ struct MeasureOptions {
   std::vector<Format> formats = usual_cost_formats();
   std::size_t n_rows = 32;     // of each tensor that are encoded; 0: all
   bool importance = true;      // as quantizing with an importance matrix has it
+  bool calibrated = false;     // of calibrated rounding (quant/costs/rounding_gains.h)
   std::uint64_t seed = 1;      // of the probe
   std::string spill_folder{};  // for hidden states; empty: memory
   bool drop_weights = false;   // for models larger than memory

@@ -100,6 +100,36 @@ TEST(Costs, OfAFewRowsAreThoseOfAll) {
   }
 }
 
+// What is left of an error by calibrated rounding: of matrices in layers, in formats that have it.
+TEST(Costs, OfCalibratedRoundingAreLower) {
+  test::TinyModel m;
+  m.format = Format::F16;
+  const GgufFile file = test::tiny_model(m);
+  const auto model = load_model(file);
+  const KernelTable kernels = kernels_of(supported_tiers().back());
+  ThreadPool pool(ThreadPoolOptions{2, false, 50});
+  const TextChunks text = some_text(2, 64, m.n_vocab);
+  const auto measure = [&](bool calibrated) {
+    return measure_costs(file, {*model, file.files()}, text,
+                         {.formats = {Format::Q4_0, Format::F16}, .calibrated = calibrated},
+                         kernels, pool, {});
+  };
+  const auto plain = measure(false), calibrated = measure(true);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    const double ratio =
+        *calibrated[i].total(Format::Q4_0, false) / *plain[i].total(Format::Q4_0, false);
+    const bool in_layer = plain[i].name.starts_with("blk.");
+    // Inputs of a width that no block of 32 divides have no second moment to be rounded under.
+    if (in_layer && plain[i].source.cols() % 32 == 0) {
+      EXPECT_LT(ratio, 0.95) << plain[i].name;
+      EXPECT_GT(ratio, 0.05) << plain[i].name;
+    } else {
+      EXPECT_EQ(ratio, 1.0) << plain[i].name;
+    }
+    EXPECT_EQ(calibrated[i].activations, plain[i].activations);
+  }
+}
+
 TEST(Costs, GradientsOfAnotherModelAreRefused) {
   const GgufFile file = test::tiny_model({}), other = test::tiny_model({.n_ff = 128});
   const auto model = load_model(other);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "quant/costs/cost_file.h"
+#include "runtime/base/error.h"
 #include "tools/cli/command.h"
 #include "tools/cli/interrupt.h"
 #include "tools/cli/messages.h"
@@ -42,6 +43,9 @@ OutputTarget admitted(const MeasureCommand& command) {
 
 int run(MeasureCommand& command) {
   if (!command.types.empty()) command.request.formats = parse_formats(command.types, "--types");
+  if (command.no_importance && command.request.calibrated) {
+    throw usage_error("--calibrated and --no-importance exclude each other");
+  }
   command.request.importance = !command.no_importance;
   const OutputTarget target = admitted(command);
   bool written = false;
@@ -88,6 +92,8 @@ void add_options(CLI::App& app, MeasureCommand& command) {
       ->check(zero_or_more)
       ->capture_default_str()
       ->type_name("N");
+  app.add_flag("--calibrated", command.request.calibrated,
+               "Costs of quantizing with --calibrate, whose errors weigh less");
   app.add_flag("--no-importance", command.no_importance,
                "Encode as quantizing without an importance matrix does");
   app.add_option("--seed", request.seed, "Of the random probe")

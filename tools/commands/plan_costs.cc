@@ -69,7 +69,7 @@ void print(const MeasuredPlans& plans, bool json, bool full) {
   const SizedPlan& sized = plans.plans.front();
   put_text(tensors_text(sized.plan.plan, full) + totals_text(sized.plan.plan) +
            fmt::format("file: {} MB at most\n", megabytes(sized.plan.file_bytes)) +
-           prediction_text(sized) + rules_text(sized.plan.plan));
+           prediction_text(sized, plans.costs) + rules_text(sized.plan.plan));
 }
 
 }  // namespace

@@ -93,6 +93,7 @@ class MeasureJob {
     costs_.gradient_fingerprint =
         other_ ? identity_of(other_->file).fingerprint : model.fingerprint;
     costs_.n_rows = request_.n_rows;
+    if (request_.calibrated) costs_.encoders = kCalibratedEncoders;
     costs_.importance = request_.importance;
     costs_.seed = request_.seed;
     costs_.tier = open_.kernels.tier;
@@ -142,6 +143,7 @@ class MeasureJob {
     if (!request_.formats.empty()) options.formats = request_.formats;
     options.n_rows = request_.n_rows;
     options.importance = request_.importance;
+    options.calibrated = request_.calibrated;
     options.seed = request_.seed;
     options.spill_folder = request_.order.spill_folder;
     const std::uint64_t available = memory_info().available;

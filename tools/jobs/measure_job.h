@@ -22,6 +22,7 @@ struct MeasureRequest {
   std::vector<Format> formats;     // empty: usual_cost_formats()
   std::size_t n_rows = 32;         // of each tensor that are encoded; 0: all
   bool importance = true;          // of encoders: as with an importance matrix
+  bool calibrated = false;         // costs of quantize --calibrate
   std::uint64_t seed = 1;
   bool layers = false;  // measure the divergence without each layer, too
   OrderOptions order;   // of that; its folder keeps the gradients' hidden states, too

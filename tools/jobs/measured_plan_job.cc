@@ -16,8 +16,9 @@ namespace lathe {
 namespace {
 
 constexpr int kFrontierPoints = 32;
-// Provenance that only quantizing knows: with an importance matrix each tensor has a hash of its.
-constexpr std::uint64_t kReserve = 2048, kReservePerTensor = 32;
+// Provenance that only quantizing knows: of a calibration; and, with an importance matrix, a hash
+// of each tensor's.
+constexpr std::uint64_t kReserve = 4096, kReservePerTensor = 32;
 
 PlanOptions without_recipe(const MeasuredPlanOptions& options) {
   PlanOptions plan = options.plan;
@@ -59,8 +60,9 @@ class MeasuredPlanJob {
     request_.may_prune = options.may_prune;
     if (!options.types.empty()) request_.types = parse_formats(options.types, "--types");
     request_.metadata = [this](const Plan& p) { return metadata_of(p); };
+    request_.reserve = kReserve;
     if (!out_.model.imatrix) {
-      request_.reserve = kReserve + kReservePerTensor * out_.model.header.tensors.size();
+      request_.reserve += kReservePerTensor * out_.model.header.tensors.size();
       request_.rules.imatrix = out_.costs.importance;
     }
   }
@@ -100,6 +102,13 @@ class MeasuredPlanJob {
     if (out_.costs.encoder_version != kEncoderVersion) {
       notes_.warn(fmt::format("{} has costs of other encoders (version {}, this lathe has {})",
                               out_.costs.origin, out_.costs.encoder_version, kEncoderVersion));
+    }
+    if (out_.costs.encoders == kCalibratedEncoders) {
+      notes_.say("the costs are of calibrated rounding: quantize --calibrate");
+      if (options_.check) {
+        notes_.warn("--check encodes plainly: it measures more than calibrated rounding leaves");
+      }
+      return;
     }
     if (out_.model.imatrix || !out_.costs.importance) return;
     notes_.say("the costs are of quantizing with an importance matrix: give it to quantize too");

@@ -12,7 +12,7 @@ namespace lathe {
 namespace {
 
 constexpr double kWidth = 900, kHeight = 560;
-constexpr double kLeft = 80, kRight = 24, kTop = 44, kBottom = 56;
+constexpr double kLeft = 80, kRight = 80, kTop = 44, kBottom = 56;
 
 constexpr const char* kStyle =
     "svg{background:#fff;color:#222;font:13px system-ui,sans-serif}"
@@ -35,13 +35,21 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-// Values of 0 (the source itself) have no place on a logarithmic axis.
+// What is drawn: types of fewer bits than a float of 16, whose divergences are too far below the
+// others'. Values of 0 have no place on a logarithmic axis.
+bool is_drawn(const FrontierPoint& p) noexcept {
+  constexpr double kMostBits = 10.0;
+  return p.predicted > 0.0 && p.bits_per_weight <= kMostBits;
+}
+
+// Both logarithmic.
 class Axes {
  public:
   explicit Axes(const std::vector<FrontierPoint>& points) {
     for (const FrontierPoint& p : points) {
-      if (!(p.predicted > 0.0)) continue;
-      const double size = static_cast<double>(p.file_bytes), kld = std::log10(p.predicted);
+      if (!is_drawn(p)) continue;
+      const double size = std::log10(static_cast<double>(p.file_bytes));
+      const double kld = std::log10(p.predicted);
       low_ = any_ ? std::min(low_, size) : size;
       high_ = any_ ? std::max(high_, size) : size;
       bottom_ = any_ ? std::min(bottom_, kld) : kld;
@@ -54,7 +62,7 @@ class Axes {
   }
 
   double x(double bytes) const {
-    return kLeft + (bytes - low_) / (high_ - low_) * (kWidth - kLeft - kRight);
+    return kLeft + (std::log10(bytes) - low_) / (high_ - low_) * (kWidth - kLeft - kRight);
   }
   double y(double kld) const {
     return kTop + (top_ - std::log10(kld)) / (top_ - bottom_) * (kHeight - kTop - kBottom);
@@ -71,7 +79,7 @@ class Axes {
     }
     constexpr int kTicks = 6;
     for (int i = 0; i <= kTicks; ++i) {
-      const double bytes = low_ + (high_ - low_) * i / kTicks;
+      const double bytes = std::pow(10.0, low_ + (high_ - low_) * i / kTicks);
       out += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n", x(bytes),
                          kHeight - kBottom + 22, megabytes(static_cast<std::uint64_t>(bytes)));
     }
@@ -91,17 +99,18 @@ std::string frontier_svg(const MeasuredPlans& plans) {
   const Axes axes(all);
   std::string line, dots;
   for (const FrontierPoint& p : plans.frontier) {
-    if (!(p.predicted > 0.0)) continue;
+    if (!is_drawn(p)) continue;
     line += fmt::format("{:.1f},{:.1f} ", axes.x(static_cast<double>(p.file_bytes)),
                         axes.y(p.predicted));
   }
   for (const RecipePoint& r : plans.recipes) {
-    if (!(r.of.predicted > 0.0)) continue;
+    if (!is_drawn(r.of)) continue;
     const double x = axes.x(static_cast<double>(r.of.file_bytes)), y = axes.y(r.of.predicted);
     dots += fmt::format(
         "<circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"><title>{}: {} MB, {:.5f}</title>"
-        "</circle>\n<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
-        x, y, escaped(r.recipe), megabytes(r.of.file_bytes), r.of.predicted, x + 6, y - 6,
+        "</circle>\n<text class=\"small\" transform=\"translate({:.1f} {:.1f}) rotate(-40)\">{}"
+        "</text>\n",
+        x, y, escaped(r.recipe), megabytes(r.of.file_bytes), r.of.predicted, x + 5, y - 5,
         escaped(r.recipe));
   }
   return fmt::format(

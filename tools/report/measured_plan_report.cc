@@ -73,11 +73,13 @@ std::string frontier_text(const MeasuredPlans& plans) {
 
 }  // namespace
 
-std::string prediction_text(const SizedPlan& sized) {
+std::string prediction_text(const SizedPlan& sized, const CostFile& costs) {
   const MeasuredPlan& plan = sized.plan;
+  // docs/measured-plans.md has the measurements.
+  const char* const measured = costs.encoders == kCalibratedEncoders ? "0.7 to 1.0" : "1.0 to 1.2";
   std::string text = fmt::format(
-      "predicted divergence {:.6f}; measured ones were 1.0 to 1.2 times the prediction\n{}\n",
-      plan.predicted,
+      "predicted divergence {:.6f}; measured ones were {} times the prediction\n{}\n",
+      plan.predicted, measured,
       plan.exact ? "no plan within the size has a lower prediction"
                  : fmt::format("a plan within the size has a prediction lower by {} at most",
                                gap_text(plan)));

@@ -11,6 +11,6 @@ namespace lathe {
 std::string measured_plans_text(const MeasuredPlans& plans);
 std::string measured_plans_document(const MeasuredPlans& plans);
 // "predicted divergence 0.0123 (...)": what is to be said of one plan.
-std::string prediction_text(const SizedPlan& plan);
+std::string prediction_text(const SizedPlan& plan, const CostFile& costs);
 
 }  // namespace lathe

@@ -8,6 +8,14 @@
 
 namespace lathe {
 
+WeightSet overlay_of(const Model& model, const ReplacedTensors& tensors) {
+  WeightSet out = model.weights();
+  for (const auto& [name, tensor] : tensors) {
+    if (const auto id = parse_tensor_name(name)) out.set(*id, tensor.view());
+  }
+  return out;
+}
+
 Student::Student(const Model& model, const KernelTable& kernels)
     : model_(model), kernels_(kernels), views_(model.weights()) {
   for (int layer = 0; layer < static_cast<int>(model.traits().n_layer); ++layer) {

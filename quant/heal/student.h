@@ -20,6 +20,9 @@ struct TensorValues {
 // By GGUF name.
 using ReplacedTensors = std::map<std::string, FloatTensor, std::less<>>;
 
+// The weights of a model with these in their places; both outlive it.
+WeightSet overlay_of(const Model& model, const ReplacedTensors& tensors);
+
 class Student {
  public:
   // Error (kUsage) unless all matrices of layers are of float formats.

@@ -181,8 +181,7 @@ void heal_layers(QuantizeTask& task, const HealRequest& request, const KernelTab
 
 // `written`: set when the new file is there.
 void write_model(QuantizeTask& task, const HealRequest& heal, int n_threads, const std::string& isa,
-                 bool full,
-                 bool* written) {
+                 bool full, bool* written) {
   const Plan& plan = task.model().plan;
   for (const std::string& note : task.model().imatrix_notes) warn(note);
   put_text(rules_text(plan));
@@ -217,6 +216,7 @@ int quantize_command(QuantizeCommand options, const ToolContext& context) {
   take_arguments(options);
   check_split(options.job.split, options.split_max_size);
   options.job.provenance = !options.no_provenance;
+  options.heal.order = options.job.calibrate.order;
   if (options.job.out.empty() && !options.dry_run) {
     options.job.out = default_output(options.job.plan);
     say(fmt::format("the new file will be {}", options.job.out));

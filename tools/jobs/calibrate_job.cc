@@ -20,12 +20,14 @@ constexpr std::size_t kFewTokens = 4, kEnoughTokens = 20;
 }  // namespace
 
 CalibrateTask::CalibrateTask(const CalibrateOptions& options, const GgufFile& file,
-                             const KernelTable& kernels, const Notes& notes)
+                             const ReplacedTensors* replaced, const KernelTable& kernels,
+                             const Notes& notes)
     : options_(options),
       file_(file),
       kernels_(kernels),
       notes_(notes),
       model_(load_model(file)),
+      weights_(replaced == nullptr ? model_->weights() : overlay_of(*model_, *replaced)),
       texts_(file, options.text) {
   origin_ = {.texts = texts_.names(),
              .sha256 = texts_.sha256(),
@@ -68,9 +70,8 @@ void CalibrateTask::say_what_the_text_is(const QuantizeJob& job) const {
   }
 }
 
-CalibratedFiles& CalibrateTask::run(
-    const QuantizeJob& job, ThreadPool& pool,
-    const std::function<bool(double, std::string_view)>& progress) {
+CalibratedFiles& CalibrateTask::run(const QuantizeJob& job, ThreadPool& pool,
+                                    const std::function<bool(double, std::string_view)>& progress) {
   say_what_the_text_is(job);
   OutputGate gate = job.gate == nullptr ? OutputGate{} : *job.gate;
   files_ = std::make_unique<CalibratedFiles>(CalibratedFiles::folder_for(job.out_path),
@@ -78,7 +79,8 @@ CalibratedFiles& CalibrateTask::run(
   const RunModel model{.model = *model_,
                        .files = file_.files(),
                        .skipped_layers = job.plan.pruned_layers,
-                       .name = file_.path()};
+                       .name = file_.path(),
+                       .overlay = &weights_};
   const EngineOptions engine{.model = file_.path(), .n_ctx = origin_.n_ctx};
   OrderOptions order = options_.order;
   order.spill_folder.clear();  // used here whatever the order is

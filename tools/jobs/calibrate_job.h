@@ -11,6 +11,7 @@
 #include "kernels/kernel_table.h"
 #include "quant/calibrate/calibrate.h"
 #include "quant/calibrate/calibration_origin.h"
+#include "quant/heal/student.h"
 #include "quant/pipeline/quantize.h"
 #include "runtime/base/notes.h"
 #include "runtime/machine/thread_pool.h"
@@ -31,10 +32,11 @@ struct CalibrateOptions {
 // Not to be moved: parts point at each other.
 class CalibrateTask {
  public:
-  // Opens the texts. `file` is the source of the job. Error (kUsage) where the model is none that
-  // runs, and as of CalibrationTexts.
-  CalibrateTask(const CalibrateOptions& options, const GgufFile& file, const KernelTable& kernels,
-                const Notes& notes);
+  // Opens the texts. `file` is the source of the job, or what that source is with some tensors
+  // `replaced` (null: none). Error (kUsage) where the model is none that runs, and as of
+  // CalibrationTexts.
+  CalibrateTask(const CalibrateOptions& options, const GgufFile& file,
+                const ReplacedTensors* replaced, const KernelTable& kernels, const Notes& notes);
   ~CalibrateTask();
 
   const CalibrationTexts& texts() const noexcept { return texts_; }
@@ -54,6 +56,7 @@ class CalibrateTask {
   const KernelTable& kernels_;
   Notes notes_;
   std::unique_ptr<Model> model_;
+  WeightSet weights_;
   CalibrationTexts texts_;
   CalibrationOrigin origin_;
   std::unique_ptr<CalibratedFiles> files_;

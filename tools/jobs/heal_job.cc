@@ -1,10 +1,13 @@
 #include "tools/jobs/heal_job.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <utility>
 
 #include "models/registry.h"
 #include "quant/heal/layer_blocks.h"
+#include "runtime/algebra/blas_core.h"
 #include "runtime/base/error.h"
 #include "tools/jobs/calibration_chunks.h"
 
@@ -30,14 +33,6 @@ double norm_epsilon(const Metadata& metadata, double otherwise) {
   const auto value =
       metadata.real(std::string(*architecture) + ".attention.layer_norm_rms_epsilon");
   return value.value_or(otherwise);
-}
-
-WeightSet overlay_of(const Model& model, const ReplacedTensors& tensors) {
-  WeightSet out = model.weights();
-  for (const auto& [name, tensor] : tensors) {
-    if (const auto id = parse_tensor_name(name)) out.set(*id, tensor.view());
-  }
-  return out;
 }
 
 class HealJob {
@@ -67,6 +62,7 @@ class HealJob {
     for (const std::string& warning : out.text.warnings) notes_.warn(warning);
     out.n_ctx = text.n_ctx();
     out.n_chunks = text.n_chunks();
+    out.kernels = fmt::format("{}, OpenBLAS {}", kernels_.tier, blas_core());
     out.result = heal_pruned(context(text.n_ctx()), text, pruned_, options_,
                              [&](double fraction, std::string_view step) {
                                return progress_(kShareOfFit * fraction, step);
@@ -80,20 +76,27 @@ class HealJob {
  private:
   HealContext context(std::size_t n_ctx) const {
     return {{*model_, file_.files()}, kernels_, pool_, [this, n_ctx](RunModel model) {
-              return open_runner({std::move(model)}, engine_, request_.order, kernels_, pool_,
-                                 n_ctx);
+              return runner({std::move(model)}, n_ctx);
             }};
+  }
+
+  // The folder for hidden states is used whatever the order is.
+  std::unique_ptr<ForwardRunner> runner(std::vector<RunModel> models, std::size_t n_ctx) const {
+    OrderOptions order = request_.order;
+    order.spill_folder.clear();
+    RunOptions run = run_options(models, engine_, order, kernels_, pool_, n_ctx);
+    run.spill_folder = request_.order.spill_folder;
+    return make_forward_runner(std::move(models), kernels_, pool_, run);
   }
 
   HealFigures measure(const TextChunks& text, const ReplacedTensors& tensors) const {
     const WeightSet healed = overlay_of(*model_, tensors);
-    const auto runner =
-        open_runner({{*model_, file_.files(), {}, "the original"},
-                     {*model_, file_.files(), pruned_, "the pruned model"},
-                     {*model_, file_.files(), pruned_, "the healed model", &healed}},
-                    engine_, request_.order, kernels_, pool_, text.n_ctx());
+    const auto all = runner({{*model_, file_.files(), {}, "the original"},
+                             {*model_, file_.files(), pruned_, "the pruned model"},
+                             {*model_, file_.files(), pruned_, "the healed model", &healed}},
+                            text.n_ctx());
     ChunkRecords records;
-    measure_divergence({*runner, kernels_, pool_}, held_out_chunks(text, options_.held_out_every),
+    measure_divergence({*all, kernels_, pool_}, held_out_chunks(text, options_.held_out_every),
                        records, [&](const ChunkRecords&, double fraction, std::string_view) {
                          return progress_(kShareOfFit + (1.0 - kShareOfFit) * fraction,
                                           "measuring");
@@ -139,6 +142,7 @@ std::vector<MetadataEntry> heal_provenance(const HealOutcome& outcome,
           {"lathe.heal.text_sha256", text_list(outcome.text.sha256)},
           {"lathe.heal.tokens", Value::u32(static_cast<std::uint32_t>(n_tokens))},
           {"lathe.heal.context", Value::u32(static_cast<std::uint32_t>(outcome.n_ctx))},
+          {"lathe.heal.kernels", Value::text(outcome.kernels)},
           {"lathe.heal.source_fingerprint", Value::text(fingerprint)}};
 }
 

@@ -33,6 +33,7 @@ struct HealOutcome {
   HealFigures figures;
   TextOrigin text;
   std::size_t n_ctx = 0, n_chunks = 0;
+  std::string kernels;  // what bits depend on: tier, OpenBLAS
   double seconds = 0.0;
 };
 

@@ -124,10 +124,6 @@ HealOutcome QuantizeTask::heal(const HealRequest& request, const KernelTable& ke
                                ThreadPool& pool, const Notes& notes, const JobProgress& progress) {
   const auto* file = dynamic_cast<const GgufFile*>(model_.source.get());
   if (file == nullptr) throw usage_error("--heal wants a GGUF file");
-  if (options_.calibrate.wanted()) {
-    throw usage_error(
-        "--heal and --calibrate are two runs: heal to F16 first, then calibrate that file");
-  }
   check_before_work(*job_);
   HealOutcome outcome =
       heal_model(*file, model_.plan.pruned_layers, request, kernels, pool, notes, progress);
@@ -148,11 +144,14 @@ std::string QuantizeTask::load_problem() const { return rehearse_load(*job_); }
 
 // Before anything is written under the output's name.
 void QuantizeTask::calibrate(const KernelTable& kernels, ThreadPool& pool) {
-  const auto* file = dynamic_cast<const GgufFile*>(model_.source.get());
+  const auto* healed = dynamic_cast<const HealedSource*>(model_.source.get());
+  const TensorSource& opened = healed == nullptr ? *model_.source : healed->original();
+  const auto* file = dynamic_cast<const GgufFile*>(&opened);
   if (file == nullptr) throw usage_error("calibration runs GGUF models only");
   CalibrateOptions options = options_.calibrate;
   options.resume = options_.resume;
-  calibration_ = std::make_unique<CalibrateTask>(options, *file, kernels, options_.notes);
+  calibration_ = std::make_unique<CalibrateTask>(
+      options, *file, healed == nullptr ? nullptr : &healed->replaced(), kernels, options_.notes);
   used_ = UsedCalibration{calibration_->origin(), calibration_->fingerprint(*job_), nullptr};
   job_->calibration = &*used_;
   check_before_work(*job_, job_->plan.bytes());

@@ -215,7 +215,9 @@ MeasuredPlan MeasuredPlanner::solve(const Problem& problem, std::uint64_t capaci
                    .bound = selection->bound,
                    .exact = selection->exact};
   for (const int layer : base_.pruned_layers) {
-    if (!costs_.layers.empty()) out.predicted += costs_.layers[static_cast<std::size_t>(layer)];
+    if (costs_.layers.empty()) break;
+    out.predicted += costs_.layers[static_cast<std::size_t>(layer)];
+    out.bound += costs_.layers[static_cast<std::size_t>(layer)];
   }
   out.types_alone = !base_.pruned_layers.empty() && costs_.layers.empty();
   out.file_bytes = file_bytes(out.plan);

@@ -51,6 +51,7 @@ class MeasureJob {
     costs_.n_ctx = text.n_ctx();
     costs_.n_tokens = text.n_tokens();
     costs_.n_scored = text.n_chunks() * (text.n_ctx() - text.first_scored());
+    check_memory(text.n_tokens());
     const double share = request_.layers ? 0.5 : 1.0;
     costs_.tensors = measure_costs(open_.file, gradient_model(), text, options(), open_.kernels,
                                    open_.pool, step_of(0.0, share));
@@ -136,6 +137,19 @@ class MeasureJob {
       tokens.insert(tokens.end(), begin, begin + static_cast<std::ptrdiff_t>(text.n_ctx()));
     }
     costs_.texts.push_back({name_of(path), origin.all_sha256, n * text.n_ctx()});
+  }
+
+  // All hidden states between layers are kept until the pass comes back.
+  void check_memory(std::size_t n_tokens) const {
+    const ModelTraits& t = gradient_model().model.traits();
+    const std::uint64_t bytes = n_tokens * t.n_embd * sizeof(float) * (t.n_layer + 1);
+    const std::uint64_t available = memory_info().available;
+    if (available == 0 || bytes < available / 4 * 3 || !request_.order.spill_folder.empty()) return;
+    throw usage_error(fmt::format(
+        "the hidden states of {} tokens take {:.1f} GB, and {:.1f} GB of memory are available: "
+        "keep "
+        "them in files (--spill DIR), or take fewer --tokens",
+        n_tokens, static_cast<double>(bytes) / 1e9, static_cast<double>(available) / 1e9));
   }
 
   MeasureOptions options() const {

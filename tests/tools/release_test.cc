@@ -51,7 +51,7 @@ class ReleaseJob : public testing::Test {
     std::ofstream(recipe()) << "source = \"" << kModel << "\"\noutput = \"out\"\n"
                             << recipes << "\n[calibration]\ntexts = [\""
                             << test::source_path("tests/data/demo-calibration.txt")
-                            << "\"]\ncontext = 64\nchunks = 2\n[evaluation]\ntexts = [\""
+                            << "\"]\ncontext = 64\nchunks = 2\ntokens = 4096\n[evaluation]\ntexts = [\""
                             << test::source_path("tests/data/demo-evaluation.txt")
                             << "\"]\ncontext = 64\nchunks = 3\nhellaswag = \""
                             << test::source_path("tests/data/demo-continuations.txt")

@@ -88,6 +88,10 @@ class Assembler {
     for (const RuleOption& rule : variant.rules) {
       out.push_back("rule " + (rule.is_file ? fs::path(rule.text).filename().string() : rule.text));
     }
+    if (variant.size) {
+      out.push_back(
+          fmt::format("measured plan for {:.2f} MB", static_cast<double>(*variant.size) / 1e6));
+    }
     if (!variant.output_type.empty()) out.push_back("output in " + variant.output_type);
     if (!variant.embedding_type.empty()) out.push_back("embedding in " + variant.embedding_type);
     if (variant.pure) out.push_back("pure");
@@ -111,6 +115,8 @@ class Assembler {
       }
       case StepKind::kBlocks:
         out_.blocks = blocks_of(entry(step.entries.front()));
+        return;
+      case StepKind::kCosts:
         return;
       case StepKind::kQuantize:
         return add_file(step.entries.front());

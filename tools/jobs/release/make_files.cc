@@ -14,6 +14,7 @@
 #include "tools/jobs/release/figures_json.h"
 #include "tools/jobs/release/made_file.h"
 #include "tools/jobs/release/run_step.h"
+#include "tools/jobs/release/sized_plan.h"
 
 namespace lathe {
 namespace {
@@ -101,12 +102,23 @@ void warn_of_plan(const StepContext& context, const ModelToMake& model, const Pl
   }
 }
 
+// The plan in the place of what it was made of.
+void use_plan(const std::string& path, PlanOptions& options) {
+  options.plan_file = path;
+  options.rules.clear();
+  options.prune_layers.reset();
+  options.output_type.clear();
+  options.embedding_type.clear();
+}
+
 // Heals the model that is pruned; what to say of it.
-std::vector<std::string> heal(const StepContext& context, QuantizeTask& task,
-                              const KernelTable& kernels, ThreadPool& pool,
-                              const StepParts& parts) {
+std::string heal(const StepContext& context, QuantizeTask& task, const KernelTable& kernels,
+                 ThreadPool& pool, const StepParts& parts) {
   HealRequest request;
-  request.texts = context.recipe.calibration.texts;
+  const ReleaseCalibration& calibration = context.recipe.calibration;
+  request.texts = calibration.texts;
+  request.n_ctx = calibration.n_ctx;
+  if (calibration.max_tokens > 0) request.max_chunks = calibration.max_tokens / calibration.n_ctx;
   const HealOutcome outcome =
       task.heal(request, kernels, pool, context.notes, [&](double fraction, std::string_view what) {
         return context.progress(parts.healing(fraction), what);
@@ -173,13 +185,19 @@ void make_file(const StepContext& context, const ReleaseStep& step) {
   refuse_foreign(model.path, entry.key, context.state);
   const bool same_run = context.state.begun(entry.key, entry.identity);
   context.state.begin(entry.key, entry.identity);
-  QuantizeTask task(quantize_options(context, model, same_run));
+  QuantizeOptions options = quantize_options(context, model, same_run);
+  std::vector<std::string> notes;
+  if (model.variant.size) {
+    const SizedVariantPlan plan = make_sized_plan(context, model);
+    use_plan(plan.path, options.plan);
+    notes.push_back(fmt::format("predicted KLD {:.6f}", plan.predicted));
+  }
+  QuantizeTask task(options);
   warn_of_plan(context, model, task.model());
   const KernelTable kernels = kernels_of(context.engine.isa);
   ThreadPool pool({.n_threads = context.engine.n_threads});
   const StepParts parts(model.variant);
-  std::vector<std::string> notes;
-  if (model.variant.heal) notes = heal(context, task, kernels, pool, parts);
+  if (model.variant.heal) notes.push_back(heal(context, task, kernels, pool, parts));
   const QuantizeRun run = task.run(kernels, pool, [&](const QuantizeProgress& p) {
     return context.progress(parts.quantizing(done_share(p)),
                             p.tensor == nullptr ? "" : p.tensor->name);

@@ -172,19 +172,13 @@ class RecipeReader {
   }
 
   void check_variant(const TomlTable& table, const ReleaseVariant& variant) const {
-    refuse_unfinished(table, variant);
     const bool texts = !recipe_.calibration.texts.empty();
     if (variant.calibrated && !texts) {
       table.fail("calibrated", "needs texts of [calibration]");
     }
+    if (variant.size && !texts) table.fail("size", "needs texts of [calibration]");
     if (variant.heal && !variant.prune_layers) table.fail("heal", "needs prune_layers");
     if (variant.heal && !texts) table.fail("heal", "needs texts of [calibration]");
-  }
-
-  // What this lathe cannot do yet.
-  static void refuse_unfinished(const TomlTable& table, const ReleaseVariant& variant) {
-    const char* const kNotYet = "lathe cannot do that yet";
-    if (variant.size) table.fail("size", kNotYet);
   }
 
   static std::string recipe_name(const TomlTable& table, std::string_view key,

@@ -12,6 +12,7 @@ namespace {
 std::string file_of_entry(const ReleaseSteps& steps, const ReleaseStep& step,
                           const StepEntry& entry) {
   if (step.kind == StepKind::kImatrix) return steps.imatrix_path;
+  if (step.kind == StepKind::kCosts) return steps.costs_path;
   if (step.kind == StepKind::kQuantize) return steps.models[entry.model].path;
   return {};
 }
@@ -42,6 +43,8 @@ void run_step(const StepContext& context, const ReleaseStep& step) {
       return make_imatrix(context, step);
     case StepKind::kBlocks:
       return measure_blocks_of_source(context, step);
+    case StepKind::kCosts:
+      return measure_costs_of_source(context, step);
     case StepKind::kQuantize:
       return make_file(context, step);
     case StepKind::kEvaluateText:

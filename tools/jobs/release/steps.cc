@@ -31,9 +31,14 @@ class Planner {
     } else if (recipe_.has_imatrix()) {
       out_.imatrix_path = (output / (inputs_.name + "-imatrix.gguf")).string();
     }
+    const auto is_sized = [](const ReleaseVariant& variant) { return variant.size.has_value(); };
+    if (std::any_of(recipe_.variants.begin(), recipe_.variants.end(), is_sized)) {
+      out_.costs_path = (fs::path(out_.work_folder) / "costs.json").string();
+    }
     add_models();
     add_imatrix();
     add_blocks();
+    add_costs();
     add_quantizing();
     add_evaluations();
     add_speed();
@@ -79,6 +84,7 @@ class Planner {
   }
 
   std::uint64_t tensor_bytes(const ReleaseVariant& variant) const {
+    if (variant.size) return sized_tensor_bytes(*variant.size);
     try {
       const PlanOptions options = plan_options(recipe_, out_, variant);
       const Plan plan = plan_of(options, inputs_.header);
@@ -87,6 +93,13 @@ class Planner {
     } catch (const Error& error) {
       throw bad_input(recipe_.path, fmt::format("variant {}: {}", variant.name, error.what()));
     }
+  }
+
+  // Of a file of this size: without as much metadata as the source has.
+  std::uint64_t sized_tensor_bytes(std::uint64_t file_bytes) const {
+    std::uint64_t metadata = inputs_.source_file.bytes;
+    for (const TensorInfo& tensor : inputs_.header.tensors) metadata -= tensor.n_bytes;
+    return file_bytes > metadata ? file_bytes - metadata : 1;
   }
 
   static void refuse_without_importance(const Plan& plan, const PlanOptions& options) {
@@ -158,12 +171,23 @@ class Planner {
     return identity_hash(of);
   }
 
+  std::string costs_identity() const {
+    RunIdentity of = base_identity();
+    put_calibration(of);
+    put_engine(of);
+    return identity_hash(of);
+  }
+
   RunIdentity file_identity(const ReleaseVariant& variant) const {
     RunIdentity of = base_identity();
     of.emplace_back("recipe", variant.recipe);
     if (!variant.plan_file.empty()) of.emplace_back("plan", inputs_.hash_of(variant.plan_file));
     for (const RuleOption& rule : variant.rules) {
       of.emplace_back("rule", rule.is_file ? inputs_.hash_of(rule.text) : rule.text);
+    }
+    if (variant.size) {
+      of.emplace_back("size", std::to_string(*variant.size));
+      of.emplace_back("costs", costs_identity());
     }
     of.emplace_back("pruned", variant.prune_layers.value_or(""));
     of.emplace_back("output type", variant.output_type);
@@ -172,6 +196,7 @@ class Planner {
     of.emplace_back("healed", on(variant.heal));
     if (variant.heal) {
       put_calibration(of);
+      of.emplace_back("healing tokens", std::to_string(recipe_.calibration.max_tokens));
       put_engine(of);
     }
     if (variant.calibrated) {
@@ -199,6 +224,11 @@ class Planner {
     put_calibration(of);
     put_engine(of);
     out_.steps.push_back({StepKind::kBlocks, "block influence", {{"blocks", identity_hash(of)}}});
+  }
+
+  void add_costs() {
+    if (out_.costs_path.empty()) return;
+    out_.steps.push_back({StepKind::kCosts, "costs of types", {{"costs", costs_identity()}}});
   }
 
   void add_quantizing() {

@@ -13,7 +13,7 @@
 
 namespace lathe {
 
-enum class StepKind { kImatrix, kBlocks, kQuantize, kEvaluateText, kEvaluateTasks, kSpeed };
+enum class StepKind { kImatrix, kBlocks, kCosts, kQuantize, kEvaluateText, kEvaluateTasks, kSpeed };
 
 // Of one model, or of the whole release: what the state knows (tools/jobs/release/state.h).
 struct StepEntry {
@@ -53,6 +53,7 @@ struct ReleaseEngine {
 struct ReleaseSteps {
   std::string work_folder;          // what is not published: state, naive files
   std::string imatrix_path;         // empty: none
+  std::string costs_path;           // of measured plans; empty: none
   std::vector<ModelToMake> models;  // the source, the variants, the naive ones
   std::vector<ReleaseStep> steps;
 

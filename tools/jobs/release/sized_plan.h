@@ -1,0 +1,18 @@
+// A variant by size: the plan that measured costs give for it (tools/jobs/measured_plan_job.h).
+#pragma once
+
+#include <string>
+
+#include "tools/jobs/release/run_step.h"
+
+namespace lathe {
+
+struct SizedVariantPlan {
+  std::string path;        // of the plan file, in the work folder
+  double predicted = 0.0;  // divergence, nats a token
+};
+
+// Plans and writes the plan file. Error (kUsage) where no plan is that small.
+SizedVariantPlan make_sized_plan(const StepContext& context, const ModelToMake& model);
+
+}  // namespace lathe

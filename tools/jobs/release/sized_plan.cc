@@ -1,5 +1,6 @@
 #include "tools/jobs/release/sized_plan.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +11,11 @@
 #include "tools/jobs/release/made_file.h"
 
 namespace lathe {
+bool all_sized_are_calibrated(const ReleaseRecipe& recipe) {
+  return std::none_of(
+      recipe.variants.begin(), recipe.variants.end(),
+      [](const ReleaseVariant& variant) { return variant.size && !variant.calibrated; });
+}
 
 void measure_costs_of_source(const StepContext& context, const ReleaseStep& step) {
   const StepEntry& entry = step.entries.front();
@@ -24,6 +30,7 @@ void measure_costs_of_source(const StepContext& context, const ReleaseStep& step
   request.engine.n_ctx = context.recipe.calibration.n_ctx;
   request.isa = context.engine.isa;
   request.texts = context.recipe.calibration.texts;
+  request.calibrated = all_sized_are_calibrated(context.recipe);
   write_costs(run_measure(request, context.notes, context.progress), target);
   context.state.put(entry.key, entry.identity, {{"stamp", stamp_json(path, context.progress)}});
 }

@@ -12,6 +12,10 @@ struct SizedVariantPlan {
   double predicted = 0.0;  // divergence, nats a token
 };
 
+// Of what kind of rounding the costs are: all variants by size share them, and those of the plain
+// one order types for both.
+bool all_sized_are_calibrated(const ReleaseRecipe& recipe);
+
 // Plans and writes the plan file. Error (kUsage) where no plan is that small.
 SizedVariantPlan make_sized_plan(const StepContext& context, const ModelToMake& model);
 

@@ -9,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 #include "tools/jobs/release/nearest_recipe.h"
+#include "tools/jobs/release/sized_plan.h"
 #include "tools/jobs/release/state.h"
 
 namespace lathe {
@@ -174,6 +175,7 @@ class Planner {
   std::string costs_identity() const {
     RunIdentity of = base_identity();
     put_calibration(of);
+    of.emplace_back("of calibrated rounding", on(all_sized_are_calibrated(recipe_)));
     put_engine(of);
     return identity_hash(of);
   }

@@ -114,7 +114,7 @@ class Calibration {
     } else {
       calibrate_layer(layer, number, name);
     }
-    for (const InputGroup& group : layer_groups()) {
+    for (const InputGroup& group : layer_groups(source_, layer)) {
       for (const TensorRole role : group.roles) use_file_of({role, layer});
     }
     meter_.begin(meter_.new_pass(layer));
@@ -127,11 +127,11 @@ class Calibration {
     run_path(*teacher_, {layer, layer + 1}, *was_, was_next_.get(), &teacher,
              name + ", source");
     std::vector<Decided> decided;
-    for (std::size_t g = 0; g < kLayerGroups; ++g) {
-      const InputGroup& group = layer_groups()[g];
+    for (const InputGroup& group : layer_groups(source_, layer)) {
+      const bool middle = group.input == LayerInput::kDown;
       const HiddenStore* stream = nullptr;
-      if (group.adds_to_stream) stream = g == 1 ? was_.get() : &teacher.middle();
-      decide_group(group, layer, {teacher.input(g), stream}, g > 1, name, decided);
+      if (group.adds_to_stream) stream = middle ? &teacher.middle() : was_.get();
+      decide_group(group, layer, {teacher.input(group.input), stream}, middle, name, decided);
     }
     keep(number, decided);
   }
@@ -170,14 +170,16 @@ class Calibration {
       if (encoded({role, layer}) != nullptr) ids.push_back({role, layer});
     }
     if (ids.empty()) return;
-    const TensorRole first = group.first_role(source_, layer);
-    MomentSums::Group watched{first, layer, middle};
+    const TensorRole first =
+        layer < 0 ? TensorRole::kOutput : first_role(group.input, source_, layer);
+    MomentSums::Group watched{first, layer, middle, group.weight};
     DenseMatrix<float> matrix;
-    if (group.adds_to_stream) {
+    if (group.adds_to_stream || group.weight == TokenWeight::kByOutput) {
       matrix = matrix_of(ids.front());
       watched.matrix = matrix;
-      const WeightView& gain = source_.get(group.post_norm, layer);
-      if (gain) watched.post_gain = reinterpret_cast<const float*>(gain.data);
+    }
+    if (group.adds_to_stream && group.weight == TokenWeight::kByOutput) {
+      watched.gain = reinterpret_cast<const float*>(source_.get(group.norm, layer).data);
     }
     meter_.begin(meter_.moments(group, layer));
     GroupRounder rounder = rounder_for(watched, teacher, where);

@@ -50,8 +50,8 @@ CalibratedFiles::CalibratedFiles(std::string folder, std::string fingerprint, Ou
   fs::create_directories(folder_, error);
   if (error) throw failed(fmt::format("{}: {}", folder_, error.message()));
   if (resume) return;
-  for (std::size_t number = 0; fingerprint_of(path_of(number)); ++number) {
-    fs::remove(path_of(number), error);
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error)) {
+    if (fingerprint_of(entry.path().string())) fs::remove(entry.path(), error);
   }
 }
 

@@ -120,23 +120,31 @@ DenseMatrix<float> GroupRounder::corrected(MatrixView<const float> w) const {
   return out;
 }
 
-// E|W h - V h'|^2 of some rows, less what no rounding changes: tr(E H E^T) + 2 a <E, D>, E = W - V;
-// of what the paths differ by, the share a is asked for.
+// E|a delta + (W - V) h'|^2 of some rows: tr(E H E^T) + 2 a <E, D> + a^2 E|delta|^2, E = W - V; of
+// what the paths differ by, the share a is asked for.
 double GroupRounder::held_out_loss(MatrixView<const float> w, Format format,
                                    const std::uint8_t* blocks) const {
   const std::vector<std::size_t> rows = judged_rows(w.rows);
   const std::size_t stride = row_bytes(format, w.cols);
   DenseMatrix<float> source(rows.size(), w.cols), error(rows.size(), w.cols);
   DenseMatrix<float> product(rows.size(), w.cols), cross(rows.size(), w.cols);
+  double gap = 0.0;
   for (std::size_t k = 0; k < rows.size(); ++k) {
     std::copy_n(w.row(rows[k]), w.cols, source.row(k));
     kernels_.decode[index_of(format)](blocks + rows[k] * stride, w.cols, error.row(k));
     for (std::size_t j = 0; j < w.cols; ++j) error.row(k)[j] = source.row(k)[j] - error.row(k)[j];
-    if (!held_out_.shared) std::copy_n(held_out_.cross.row(rows[k]), w.cols, cross.row(k));
+    if (held_out_.shared) continue;
+    std::copy_n(held_out_.cross.row(rows[k]), w.cols, cross.row(k));
+    gap += held_out_.gap.row(0)[rows[k]];
   }
-  if (held_out_.shared) multiply<float>(pool_, source, held_out_.cross, cross);
+  if (held_out_.shared) {
+    multiply<float>(pool_, source, held_out_.cross, cross);
+    multiply<float>(pool_, source, held_out_.gap, product);
+    gap = dot(source, product);
+  }
   multiply<float>(pool_, error, held_out_.h, product);
-  return dot(error, product) + 2.0 * static_cast<double>(settings_.correction) * dot(error, cross);
+  const double a = settings_.correction;
+  return dot(error, product) + 2.0 * a * dot(error, cross) + a * a * gap;
 }
 
 RoundedMatrix GroupRounder::round(MatrixView<const float> w, Format format,
@@ -169,7 +177,7 @@ RoundedMatrix GroupRounder::round(MatrixView<const float> w, Format format,
   const double before =
       held_out_loss(w, format, reinterpret_cast<const std::uint8_t*>(plain.data()));
   const double after = held_out_loss(w, format, blocks);
-  out.held_out_ratio = before > 0.0 ? after / before : 1.0;
+  out.held_out_ratio = before > 0.0 ? std::sqrt(std::max(0.0, after) / before) : 1.0;
   out.fell_back = !(after < before);
   if (out.fell_back) out.blocks = std::move(plain);
   return out;

@@ -21,7 +21,7 @@ struct RoundedMatrix {
   // Root mean square errors of the output, as shares of it: of plain and of calibrated rounding, on
   // the tokens that decided.
   double plain_error = 0.0, error = 0.0;
-  // The same sum on held-out tokens, less what no rounding changes: calibrated over plain rounding.
+  // Of errors on held-out tokens, with what the weights before have lost: calibrated over plain.
   double held_out_ratio = 1.0;
 };
 

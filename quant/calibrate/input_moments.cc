@@ -1,5 +1,6 @@
 #include "quant/calibrate/input_moments.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -7,6 +8,8 @@
 
 namespace lathe {
 namespace {
+
+constexpr float kLeastSize = 1e-6f;  // of a token's output
 
 // Rows of matrices of one shape, element by element, by all threads.
 template <class Each>
@@ -33,16 +36,22 @@ float root_mean_square(const float* x, std::size_t n) noexcept {
 
 MomentSums::MomentSums(ThreadPool& pool, const CalibrationSet& set, const Group& group,
                        const TeacherInput& teacher, std::size_t max_rows)
-    : pool_(pool), group_(group), teacher_(teacher), counter_(set) {
+    : pool_(pool),
+      group_(group),
+      teacher_(teacher),
+      counter_(set),
+      rms_(max_rows),
+      scale_(max_rows) {
   const std::size_t n = teacher.input.n_embd();
   decide_ = zeros();
   judge_ = zeros();
+  judge_.gap = direct() ? DenseMatrix<float>(1, group.matrix.rows) : DenseMatrix<float>(n, n);
   scaled_ = DenseMatrix<float>(max_rows, n);
   other_ = DenseMatrix<float>(max_rows, n);
+  output_ = DenseMatrix<float>(max_rows, group.matrix.rows);
   if (!direct()) return;
   delta_ = DenseMatrix<float>(max_rows, group.matrix.rows);
   stream_ = DenseMatrix<float>(max_rows, group.matrix.rows);
-  if (group.post_gain != nullptr) output_ = DenseMatrix<float>(max_rows, group.matrix.rows);
 }
 
 InputMoments MomentSums::zeros() const {
@@ -70,27 +79,59 @@ void MomentSums::on_matmul_input(TensorId weight, MatrixView<const float> input)
   add(input, in_layer_ ? at_ : counter_.take(input.rows));
 }
 
+// Sizes and weights of the batch's tokens.
+void MomentSums::weigh(MatrixView<const float> teacher) noexcept {
+  const auto root = static_cast<float>(std::sqrt(counter_.text().weight));
+  MatrixView<const float> sized = teacher;
+  if (group_.weight == TokenWeight::kByOutput) {
+    const MatrixView<float> output = output_.view().slice(0, teacher.rows);
+    multiply_nt<float>(pool_, teacher, group_.matrix, output);
+    sized = output;
+  }
+  for_rows(pool_, teacher.rows, [&](std::size_t i) noexcept {
+    const bool even = group_.weight == TokenWeight::kEven;
+    rms_[i] = even ? 1.0f : std::max(kLeastSize, root_mean_square(sized.row(i), sized.cols));
+    scale_[i] = root / rms_[i];
+  });
+}
+
+void MomentSums::scale(MatrixView<const float> from, MatrixView<float> to) noexcept {
+  for_rows(pool_, from.rows, [&](std::size_t i) noexcept {
+    for (std::size_t j = 0; j < from.cols; ++j) to.row(i)[j] = scale_[i] * from.row(i)[j];
+  });
+}
+
 void MomentSums::add(MatrixView<const float> input, std::size_t at) noexcept {
-  const CalibrationText& text = counter_.text();
-  InputMoments& sums = text.held_out ? judge_ : decide_;
-  const auto root = static_cast<float>(std::sqrt(text.weight));
-  const MatrixView<float> scaled = scaled_.view().slice(0, input.rows);
-  scale_rows(pool_, input, root, scaled);
-  sums.weight += text.weight * static_cast<double>(input.rows);
-  add_gram<float>(pool_, scaled, sums.h);
+  InputMoments& sums = counter_.text().held_out ? judge_ : decide_;
   const MatrixView<const float> teacher = teacher_.input.rows(at, input.rows);
-  if (direct()) return add_direct(input, teacher, at, root, sums);
+  weigh(teacher);
+  for (std::size_t i = 0; i < input.rows; ++i) {
+    sums.weight += static_cast<double>(scale_[i]) * scale_[i];
+  }
+  const MatrixView<float> scaled = scaled_.view().slice(0, input.rows);
+  scale(input, scaled);
+  add_gram<float>(pool_, scaled, sums.h);
+  if (direct()) {
+    add_direct(input, teacher, at, sums);
+  } else {
+    add_shared(input, teacher, sums);
+  }
+}
+
+void MomentSums::add_shared(MatrixView<const float> input, MatrixView<const float> teacher,
+                            InputMoments& sums) noexcept {
   const MatrixView<float> other = other_.view().slice(0, input.rows);
   for_rows(pool_, input.rows, [&](std::size_t i) noexcept {
     for (std::size_t j = 0; j < input.cols; ++j) {
-      other.row(i)[j] = root * (teacher.row(i)[j] - input.row(i)[j]);
+      other.row(i)[j] = scale_[i] * (teacher.row(i)[j] - input.row(i)[j]);
     }
   });
-  multiply_tn<float>(pool_, other, scaled, sums.cross, Into::kAdded);
+  multiply_tn<float>(pool_, other, scaled_.view().slice(0, input.rows), sums.cross, Into::kAdded);
+  if (!sums.gap.empty()) add_gram<float>(pool_, other, sums.gap);
 }
 
 void MomentSums::add_direct(MatrixView<const float> input, MatrixView<const float> teacher,
-                            std::size_t at, float root, InputMoments& sums) noexcept {
+                            std::size_t at, InputMoments& sums) noexcept {
   const std::size_t n = input.rows;
   const MatrixView<float> difference = other_.view().slice(0, n), delta = delta_.view().slice(0, n);
   for_rows(pool_, n, [&](std::size_t i) noexcept {
@@ -99,12 +140,15 @@ void MomentSums::add_direct(MatrixView<const float> input, MatrixView<const floa
     }
   });
   multiply_nt<float>(pool_, difference, group_.matrix, delta);
-  if (group_.post_gain != nullptr) {
-    multiply_nt<float>(pool_, teacher, group_.matrix, output_.view().slice(0, n));
-  }
   add_stream_difference(delta, at);
-  scale_rows(pool_, delta, root, delta);
+  scale(delta, delta);
   multiply_tn<float>(pool_, delta, scaled_.view().slice(0, n), sums.cross, Into::kAdded);
+  if (sums.gap.empty()) return;
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < delta.cols; ++j) {
+      sums.gap.row(0)[j] += delta.row(i)[j] * delta.row(i)[j];
+    }
+  }
 }
 
 // A norm behind the product turns y to gain * y / rms(y): its difference is brought in front of it.
@@ -114,14 +158,9 @@ void MomentSums::add_stream_difference(MatrixView<float> delta, std::size_t at) 
   for_rows(pool_, delta.rows, [&](std::size_t i) noexcept {
     float* const to = delta.row(i);
     const float *const is = stream_.row(i), *const should = stream.row(i);
-    if (group_.post_gain == nullptr) {
-      for (std::size_t j = 0; j < delta.cols; ++j) to[j] += should[j] - is[j];
-      return;
-    }
-    const float rms = root_mean_square(output_.row(i), delta.cols);
     for (std::size_t j = 0; j < delta.cols; ++j) {
-      const float gain = group_.post_gain[j];
-      if (std::fabs(gain) > kLeastGain) to[j] += (should[j] - is[j]) * rms / gain;
+      const float gain = group_.gain == nullptr ? 1.0f : group_.gain[j];
+      if (std::fabs(gain) > kLeastGain) to[j] += (should[j] - is[j]) * rms_[i] / gain;
     }
   });
 }
@@ -132,6 +171,9 @@ InputMoments MomentSums::finished(InputMoments& sums) {
   mirror_lower<float>(pool_, out.h);
   scale_rows(pool_, out.h.view(), scale, out.h);
   scale_rows(pool_, out.cross.view(), scale, out.cross);
+  if (out.gap.empty()) return out;
+  if (out.shared) mirror_lower<float>(pool_, out.gap);
+  scale_rows(pool_, out.gap.view(), scale, out.gap);
   return out;
 }
 

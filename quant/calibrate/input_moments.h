@@ -7,7 +7,14 @@
 // rho is the present difference of the residual stream that the product is added to (zero for
 // others). Where nothing is added, C = E[h h'^T] is summed instead, which serves all matrices of the
 // input: D = W (C - H).
+//
+// Where a norm stands behind a product, what counts is an error beside the size of what it spoils:
+// tokens are weighted by 1 / rms(y)^2 of the output y = W h, or, where the norm stands behind the
+// block and nothing normed the input before, by 1 / rms(h)^2. Without, the errors of tokens with
+// small outputs, which the norm makes large, would hardly count.
 #pragma once
+
+#include <vector>
 
 #include "quant/calibrate/calibration_set.h"
 #include "quant/calibrate/input_group.h"
@@ -22,6 +29,9 @@ struct InputMoments {
   DenseMatrix<float> h;      // [n, n]
   DenseMatrix<float> cross;  // D [r, n] of the one matrix of the group, or C - H [n, n]
   bool shared = true;        // cross is C - H
+  // Of held-out tokens, how far the paths are apart: E[(h - h') (h - h')^T] [n, n] where the input is
+  // shared, or E[delta_i^2] [1, r].
+  DenseMatrix<float> gap;
   double weight = 0.0;       // sum over tokens
 };
 
@@ -31,16 +41,18 @@ struct TeacherInput {
   const HiddenStore* stream;  // that the product is added to; null: none
 };
 
-// Watches the run of the new weights up to the input of one group, and sums. Of a group that adds to
-// the stream it wants the matrix itself in float32, and the gain of the norm in between (may be null).
+// Watches the run of the new weights up to the input of one group, and sums.
 class MomentSums final : public Observer {
  public:
   struct Group {
     TensorRole role;  // of the product that is watched
     int layer;
     bool middle = false;  // the stream is that of the middle of the layer
+    TokenWeight weight = TokenWeight::kEven;
+    // The matrix in float32, of a group that adds to the stream or is weighted by its output; and of
+    // the former, the gain of the norm in between, where there is one.
     MatrixView<const float> matrix{};
-    const float* post_gain = nullptr;
+    const float* gain = nullptr;
   };
   MomentSums(ThreadPool& pool, const CalibrationSet& set, const Group& group,
              const TeacherInput& teacher, std::size_t max_rows);
@@ -59,8 +71,12 @@ class MomentSums final : public Observer {
   InputMoments zeros() const;
   void keep_stream(MatrixView<const float> hidden) noexcept;
   void add(MatrixView<const float> input, std::size_t at) noexcept;
+  void weigh(MatrixView<const float> teacher) noexcept;
+  void scale(MatrixView<const float> from, MatrixView<float> to) noexcept;
+  void add_shared(MatrixView<const float> input, MatrixView<const float> teacher,
+                  InputMoments& sums) noexcept;
   void add_direct(MatrixView<const float> input, MatrixView<const float> teacher, std::size_t at,
-                  float weight, InputMoments& sums) noexcept;
+                  InputMoments& sums) noexcept;
   void add_stream_difference(MatrixView<float> delta, std::size_t at) noexcept;
   InputMoments finished(InputMoments& sums);
 
@@ -72,6 +88,8 @@ class MomentSums final : public Observer {
   bool in_layer_ = false;
   InputMoments decide_, judge_;
   DenseMatrix<float> scaled_, other_, delta_, output_, stream_;  // of one batch
+  std::vector<float> rms_;    // [rows] of what the norm behind sees; 1 without
+  std::vector<float> scale_;  // [rows] roots of the weights
 };
 
 }  // namespace lathe

@@ -5,9 +5,9 @@ namespace lathe {
 
 struct CalibrationSettings {
   // Share of what the weights before have changed that a product corrects.
-  float correction = 0.5f;
+  float correction = 0.75f;
   // Added to the diagonal of H, as a share of its mean.
-  float damping = 0.1f;
+  float damping = 0.03f;
   // How far the off-diagonal of H is shrunk for the choice of codes: what keeps tokens safe that the
   // text lacks.
   float shrinkage = 0.2f;

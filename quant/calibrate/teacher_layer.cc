@@ -16,11 +16,11 @@ TeacherLayer::TeacherLayer(const CalibrationSet& set, const WeightSet& weights, 
                            const std::string& spill_folder)
     : counter_(set) {
   std::size_t n_embd = 0;
-  for (std::size_t g = 0; g < kLayerGroups; ++g) {
-    roles_[g] = layer_groups()[g].first_role(weights, layer);
-    const std::size_t width = weights.get(roles_[g], layer).cols;
-    if (g == 0) n_embd = width;
-    inputs_[g] = std::make_unique<HiddenStore>(set.n_items(), width, spill_folder);
+  for (std::size_t k = 0; k < kLayerInputs; ++k) {
+    roles_[k] = first_role(static_cast<LayerInput>(k), weights, layer);
+    const std::size_t width = weights.get(roles_[k], layer).cols;
+    if (k == 0) n_embd = width;
+    inputs_[k] = std::make_unique<HiddenStore>(set.n_items(), width, spill_folder);
   }
   middle_ = std::make_unique<HiddenStore>(set.n_items(), n_embd, spill_folder);
 }

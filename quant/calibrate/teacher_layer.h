@@ -1,4 +1,4 @@
-// What the source's weights make of a layer: the inputs of its groups of matrices and the residual
+// What the source's weights make of a layer: the inputs of its matrices and the residual
 // stream, for each token of the calibration.
 #pragma once
 
@@ -25,14 +25,16 @@ class TeacherLayer final : public Observer {
   void on_layer_middle(int layer, MatrixView<const float> hidden) noexcept override;
   void on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept override;
 
-  const HiddenStore& input(std::size_t group) const noexcept { return *inputs_[group]; }
+  const HiddenStore& input(LayerInput which) const noexcept {
+    return *inputs_[static_cast<std::size_t>(which)];
+  }
   const HiddenStore& middle() const noexcept { return *middle_; }  // after attention was added
 
  private:
   ItemCounter counter_;
   std::size_t at_ = 0;
-  std::array<TensorRole, kLayerGroups> roles_;
-  std::array<std::unique_ptr<HiddenStore>, kLayerGroups> inputs_;
+  std::array<TensorRole, kLayerInputs> roles_;
+  std::array<std::unique_ptr<HiddenStore>, kLayerInputs> inputs_;
   std::unique_ptr<HiddenStore> middle_;
 };
 

@@ -46,7 +46,7 @@ WorkMeter::WorkMeter(const WeightSet& weights, std::span<const int> skipped, std
 
 double WorkMeter::layer_weights(int layer) const noexcept {
   double n = 0.0;
-  for (const InputGroup& group : layer_groups()) {
+  for (const InputGroup& group : layer_groups(weights_, layer)) {
     const Size size = size_of(weights_, group, layer);
     n += size.rows * size.cols;
   }
@@ -70,7 +70,7 @@ double WorkMeter::rounding(const InputGroup& group, int layer) const noexcept {
 
 double WorkMeter::calibration(int layer) const noexcept {
   double cost = 0.0;
-  for (const InputGroup& group : layer_groups()) {
+  for (const InputGroup& group : layer_groups(weights_, layer)) {
     cost += moments(group, layer) + rounding(group, layer);
   }
   return cost;

@@ -43,7 +43,7 @@ struct Chunks {
 
 using Bytes = std::map<std::string, std::vector<std::uint8_t>>;
 
-class Calibrated : public testing::TestWithParam<std::string> {
+class CalibrationOfModels : public testing::TestWithParam<std::string> {
  protected:
   static GgufFile model_file() {
     test::TinyModel m;
@@ -101,10 +101,10 @@ class Calibrated : public testing::TestWithParam<std::string> {
   std::unique_ptr<Model> model_ = load_model(file_);
   KernelTable kernels_;
   TempDir folder_;
-  Chunks chunks_{test::some_tokens(8 * 64, 200), 64, 8};
+  Chunks chunks_{test::some_tokens(4 * 64, 200), 64, 4};
 };
 
-TEST_P(Calibrated, TensorsDoNotDependOnThreadsOrOrder) {
+TEST_P(CalibrationOfModels, TensorsDoNotDependOnThreadsOrOrder) {
   const Bytes expected = run({.n_threads = 1});
   EXPECT_EQ(expected.size(), 3u * 7 + 2);  // and embeddings, and the head
   EXPECT_TRUE(run({.n_threads = 3}) == expected);
@@ -112,23 +112,23 @@ TEST_P(Calibrated, TensorsDoNotDependOnThreadsOrOrder) {
   EXPECT_TRUE(run({.order = RunOrder::kByLayer, .spill = folder_.path()}) == expected);
 }
 
-TEST_P(Calibrated, AStopLosesAtMostALayer) {
+TEST_P(CalibrationOfModels, AStopLosesAtMostALayer) {
   const Bytes expected = run({});
-  for (const double stop_at : {0.05, 0.45, 0.95}) {
+  for (const double stop_at : {0.05, 0.6}) {
     const Way stopped{.stop_at = stop_at};
-    EXPECT_THAT(test::message_of([&] { run(stopped); }, ErrorKind::kFailed),
+    EXPECT_THAT(message_of([&] { run(stopped); }, ErrorKind::kFailed),
                 testing::HasSubstr("stopped"));
     EXPECT_TRUE(run({.resume = true}) == expected);
   }
 }
 
-TEST_P(Calibrated, PrunedLayersAreLeftOut) {
+TEST_P(CalibrationOfModels, PrunedLayersAreLeftOut) {
   const Bytes pruned = run({.pruned = {1}});
   EXPECT_EQ(pruned.size(), 2u * 7 + 2);
   EXPECT_FALSE(pruned.contains("blk.1.ffn_down.weight"));
 }
 
-TEST_P(Calibrated, NothingOfAnotherCalibrationIsTakenUp) {
+TEST_P(CalibrationOfModels, NothingOfAnotherCalibrationIsTakenUp) {
   run({});
   const std::string folder = CalibratedFiles::folder_for(folder_.file("out.gguf"));
   CalibratedFiles other(folder, "of another", {}, true);
@@ -143,7 +143,7 @@ TEST_P(Calibrated, NothingOfAnotherCalibrationIsTakenUp) {
   EXPECT_FALSE(std::filesystem::exists(folder));
 }
 
-INSTANTIATE_TEST_SUITE_P(Architectures, Calibrated, testing::Values("llama", "olmo2"),
+INSTANTIATE_TEST_SUITE_P(Architectures, CalibrationOfModels, testing::Values("llama", "olmo2"),
                          [](const auto& case_info) { return case_info.param; });
 
 std::vector<std::uint8_t> plainly(const KernelTable& kernels, ThreadPool& pool,
@@ -157,9 +157,9 @@ std::vector<std::uint8_t> plainly(const KernelTable& kernels, ThreadPool& pool,
 }
 
 // The trained models, a little text, against plain rounding.
-class LongCalibrated : public testing::TestWithParam<const char*> {};
+class LongCalibrationOfModels : public testing::TestWithParam<const char*> {};
 
-TEST_P(LongCalibrated, FilesDivergeLess) {
+TEST_P(LongCalibrationOfModels, FilesDivergeLess) {
   const GgufFile file = GgufFile::open(
       test::source_path(std::string("tests/data/tiny-") + GetParam() + "-f16.gguf"));
   const std::unique_ptr<Model> model = load_model(file);
@@ -205,12 +205,12 @@ TEST_P(LongCalibrated, FilesDivergeLess) {
     }
     const test::Evaluator both({{*model}, {.model = *model, .overlay = &weights}}, kernels, pool,
                                options);
-    return test::divergence(both, text).kld.mean;
+    return test::divergence(both, text).kld.value;
   };
   EXPECT_LT(divergence_with(true), 0.6 * divergence_with(false));
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, LongCalibrated, testing::Values("llama", "olmo2"),
+INSTANTIATE_TEST_SUITE_P(Models, LongCalibrationOfModels, testing::Values("llama", "olmo2"),
                          [](const auto& case_info) { return std::string(case_info.param); });
 
 }  // namespace

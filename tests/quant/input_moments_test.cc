@@ -67,9 +67,16 @@ class Moments : public testing::TestWithParam<bool> {
     }
   }
 
-  // sum_t w_t a(t)_i h'_tj / sum_t w_t over held-out texts, or the others
-  template <class Left>
-  std::vector<double> mean(bool held_out, std::size_t rows, Left left) const {
+  static double rms(const std::vector<double>& x) {
+    double square = 0.0;
+    for (const double v : x) square += v * v;
+    return std::sqrt(square / static_cast<double>(x.size()));
+  }
+
+  // sum_t w_t a(t)_i h'_tj / sum_t w_t over held-out texts, or the others; w_t: the text's weight
+  // over size(t)^2
+  template <class Left, class Size>
+  std::vector<double> mean(bool held_out, std::size_t rows, Left left, Size size) const {
     std::vector<double> sum(rows * kIn);
     double weight = 0.0;
     std::size_t item = 0;
@@ -77,11 +84,33 @@ class Moments : public testing::TestWithParam<bool> {
       for (std::size_t i = 0; i < items_[t].size(); ++i, ++item) {
         if (set_.texts[t].held_out != held_out) continue;
         const std::vector<double> a = left(item);
-        weight += set_.texts[t].weight;
+        const double w = set_.texts[t].weight / (size(item) * size(item));
+        weight += w;
         for (std::size_t r = 0; r < rows; ++r) {
           for (std::size_t j = 0; j < kIn; ++j) {
-            sum[r * kIn + j] += set_.texts[t].weight * a[r] * student_.row(item)[j];
+            sum[r * kIn + j] += w * a[r] * student_.row(item)[j];
           }
+        }
+      }
+    }
+    for (double& v : sum) v /= weight;
+    return sum;
+  }
+
+  // The held-out mean of a(t) a(t)^T.
+  template <class Of, class Size>
+  std::vector<double> square_mean(std::size_t rows, Of of, Size size) const {
+    std::vector<double> sum(rows * rows);
+    double weight = 0.0;
+    std::size_t item = 0;
+    for (std::size_t t = 0; t < items_.size(); ++t) {
+      for (std::size_t i = 0; i < items_[t].size(); ++i, ++item) {
+        if (!set_.texts[t].held_out) continue;
+        const std::vector<double> a = of(item);
+        const double w = set_.texts[t].weight / (size(item) * size(item));
+        weight += w;
+        for (std::size_t r = 0; r < rows; ++r) {
+          for (std::size_t c = 0; c < rows; ++c) sum[r * rows + c] += w * a[r] * a[c];
         }
       }
     }
@@ -100,13 +129,11 @@ class Moments : public testing::TestWithParam<bool> {
   // W (h - h') + rho
   std::vector<double> delta(std::size_t item, bool norm) const {
     const std::vector<double> y = product(teacher_.row(item)), now = product(student_.row(item));
-    double square = 0.0;
-    for (const double v : y) square += v * v;
-    const double rms = std::sqrt(square / kOut);
+    const double size = rms(y);
     std::vector<double> out(kOut);
     for (std::size_t i = 0; i < kOut; ++i) {
       const double rho = static_cast<double>(stream_.row(item)[i]) - student_stream_.row(item)[i];
-      out[i] = y[i] - now[i] + (norm ? rho * rms / gain_.row(0)[i] : rho);
+      out[i] = y[i] - now[i] + (norm ? rho * size / gain_.row(0)[i] : rho);
     }
     return out;
   }
@@ -125,36 +152,59 @@ void expect_near(MatrixView<const float> found, const std::vector<double>& expec
 
 TEST_P(Moments, OfAnInputThatMatricesShare) {
   const bool held_out = GetParam();
-  MomentSums sums(pool_, set_, {TensorRole::kFfnDown, 3}, {teacher_store_, nullptr}, 5);
-  watch(sums, true);
-  const InputMoments found = held_out ? sums.held_out() : sums.decided();
-  EXPECT_TRUE(found.shared);
-  expect_near(found.h, mean(held_out, kIn, [&](std::size_t item) {
-                return std::vector<double>(student_.row(item), student_.row(item) + kIn);
-              }));
-  expect_near(found.cross, mean(held_out, kIn, [&](std::size_t item) {
-                std::vector<double> difference(kIn);
-                for (std::size_t j = 0; j < kIn; ++j) {
-                  difference[j] =
-                      static_cast<double>(teacher_.row(item)[j]) - student_.row(item)[j];
-                }
-                return difference;
-              }));
+  const auto row = [](const Rows& rows, std::size_t item) {
+    return std::vector<double>(rows.row(item), rows.row(item) + kIn);
+  };
+  for (const TokenWeight by :
+       {TokenWeight::kEven, TokenWeight::kByInput, TokenWeight::kByOutput}) {
+    const auto size = [&](std::size_t item) {
+      if (by == TokenWeight::kEven) return 1.0;
+      return by == TokenWeight::kByInput ? rms(row(teacher_, item))
+                                         : rms(product(teacher_.row(item)));
+    };
+    const MomentSums::Group group{TensorRole::kFfnDown, 3, false, by, matrix_.view(0, kOut)};
+    MomentSums sums(pool_, set_, group, {teacher_store_, nullptr}, 5);
+    watch(sums, true);
+    const InputMoments found = held_out ? sums.held_out() : sums.decided();
+    EXPECT_TRUE(found.shared);
+    const auto input = [&](std::size_t item) { return row(student_, item); };
+    expect_near(found.h, mean(held_out, kIn, input, size));
+    const auto difference = [&](std::size_t item) {
+      std::vector<double> out = row(teacher_, item);
+      for (std::size_t j = 0; j < kIn; ++j) out[j] -= student_.row(item)[j];
+      return out;
+    };
+    expect_near(found.cross, mean(held_out, kIn, difference, size));
+    EXPECT_EQ(found.gap.empty(), !held_out);
+    if (held_out) expect_near(found.gap, square_mean(kIn, difference, size));
+  }
 }
 
 TEST_P(Moments, OfAProductThatIsAddedToTheStream) {
   const bool held_out = GetParam();
   for (const bool norm : {false, true}) {
     for (const bool middle : {false, true}) {
-      const MomentSums::Group group{TensorRole::kFfnDown, 3, middle, matrix_.view(0, kOut),
+      const MomentSums::Group group{TensorRole::kFfnDown,
+                                    3,
+                                    middle,
+                                    norm ? TokenWeight::kByOutput : TokenWeight::kEven,
+                                    matrix_.view(0, kOut),
                                     norm ? gain_.row(0) : nullptr};
       MomentSums sums(pool_, set_, group, {teacher_store_, &stream_store_}, 5);
       watch(sums, middle);
       const InputMoments found = held_out ? sums.held_out() : sums.decided();
       EXPECT_FALSE(found.shared);
-      expect_near(found.cross, mean(held_out, kOut, [&](std::size_t item) {
-                    return delta(item, norm);
-                  }));
+      const auto differs = [&](std::size_t item) { return delta(item, norm); };
+      const auto size = [&](std::size_t item) {
+        return norm ? rms(product(teacher_.row(item))) : 1.0;
+      };
+      expect_near(found.cross, mean(held_out, kOut, differs, size));
+      EXPECT_EQ(found.gap.empty(), !held_out);
+      if (!held_out) continue;
+      const std::vector<double> all = square_mean(kOut, differs, size);
+      std::vector<double> diagonal(kOut);
+      for (std::size_t i = 0; i < kOut; ++i) diagonal[i] = all[i * kOut + i];
+      expect_near(found.gap, diagonal);
     }
   }
 }

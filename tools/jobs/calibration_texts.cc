@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "quant/eval/text_chunks.h"
 #include "runtime/base/digest.h"
@@ -24,6 +25,40 @@ std::vector<BatchItem> items_of(std::span<const Token> tokens) {
   return items;
 }
 
+// The same on every machine (splitmix64: Steele et al. 2014).
+class RandomNumbers {
+ public:
+  std::size_t below(std::size_t n) noexcept {
+    std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return static_cast<std::size_t>((z ^ (z >> 31)) % n);
+  }
+
+ private:
+  std::uint64_t state_ = 0;
+};
+
+// Deals its tokens in no order, each once before any comes again.
+class TokenDeck {
+ public:
+  explicit TokenDeck(RandomNumbers& random) : random_(random) {}
+
+  void add(Token token) { tokens_.push_back(token); }
+  bool empty() const noexcept { return tokens_.empty(); }
+  Token next() {
+    const std::size_t left = tokens_.size() - n_dealt_ % tokens_.size();
+    std::swap(tokens_[left - 1], tokens_[random_.below(left)]);
+    ++n_dealt_;
+    return tokens_[left - 1];
+  }
+
+ private:
+  RandomNumbers& random_;
+  std::vector<Token> tokens_;
+  std::size_t n_dealt_ = 0;
+};
+
 std::string shown(char c) {
   if (c == '\n') return "\\n";
   if (c == '\t') return "\\t";
@@ -37,18 +72,43 @@ CalibrationTexts::CalibrationTexts(const GgufFile& file, const CalibrationTextOp
   if (options.files.empty()) throw usage_error("calibration needs a text");
   const std::size_t total = options.max_tokens == 0 ? kCalibrationTokens : options.max_tokens;
   chunks_.reserve(total / n_ctx_ + 2 * options.files.size());
+  const double share = (1.0 - options.vocabulary) / static_cast<double>(options.files.size());
   for (const std::string& path : options.files) {
-    add_text(file, path, total / options.files.size());
+    add_text(file, path, total / options.files.size(), share);
   }
-  const std::size_t n_items = set_.n_items();
-  // Every text weighs the same, and tokens weigh 1 on average.
-  for (CalibrationText& t : set_.texts) {
-    t.weight *= static_cast<double>(n_items) / static_cast<double>(options.files.size());
+  n_text_chunks_ = chunks_.size();
+  if (options.vocabulary > 0.0) add_vocabulary(file, options.vocabulary);
+  const auto n_items = static_cast<double>(set_.n_items());
+  for (CalibrationText& t : set_.texts) t.weight *= n_items;  // 1 on average
+}
+
+// Chunks of the texts in which every third token is another: one of the whole vocabulary, or, every
+// second time, one that is a single byte. So tokens that the texts lack are seen behind real ones.
+void CalibrationTexts::add_vocabulary(const GgufFile& file, double share) {
+  const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata(), file.path());
+  RandomNumbers random;
+  TokenDeck all(random), bytes(random);
+  for (std::size_t id = 0; id < tokenizer.n_vocab(); ++id) {
+    const auto token = static_cast<Token>(id);
+    const std::size_t length = tokenizer.piece(token).size();
+    if (length > 0) all.add(token);  // none for tokens that control
+    if (length == 1) bytes.add(token);
+  }
+  if (all.empty()) return;
+  if (bytes.empty()) bytes.add(all.next());
+  const auto n = static_cast<std::size_t>(share * static_cast<double>(n_text_chunks_)) + 1;
+  for (std::size_t c = 0; c < n; ++c) {
+    std::vector<BatchItem> items = chunks_[c * n_text_chunks_ / n];
+    for (std::size_t i = 1; i < items.size(); ++i) {
+      if (random.below(3) == 0) items[i].token = random.below(2) == 0 ? all.next() : bytes.next();
+    }
+    chunks_.push_back(std::move(items));
+    set_.texts.push_back({chunks_.back(), share / static_cast<double>(n * n_ctx_)});
   }
 }
 
-void CalibrationTexts::add_text(const GgufFile& file, const std::string& path,
-                                std::size_t budget) {
+void CalibrationTexts::add_text(const GgufFile& file, const std::string& path, std::size_t budget,
+                                double weight) {
   TextOrigin origin;
   const TextChunks text =
       open_text(file, {.files = {path}}, {.model = file.path(), .n_ctx = n_ctx_}, &origin);
@@ -63,7 +123,7 @@ void CalibrationTexts::add_text(const GgufFile& file, const std::string& path,
   for (std::size_t k = 0; k < n; ++k) {
     chunks_.push_back(items_of(text.chunk(k * text.n_chunks() / n)));
     const bool held_out = k % kHeldOutEvery == kHeldOutEvery - 1 || (n < kHeldOutEvery && k == n - 1);
-    set_.texts.push_back({chunks_.back(), 1.0 / static_cast<double>(n * n_ctx_), held_out});
+    set_.texts.push_back({chunks_.back(), weight / static_cast<double>(n * n_ctx_), held_out});
   }
 }
 
@@ -80,8 +140,8 @@ std::string CalibrationTexts::tokens_sha256() const {
 
 std::size_t CalibrationTexts::n_distinct_tokens() const {
   std::set<Token> seen;
-  for (const auto& items : chunks_) {
-    for (const BatchItem& item : items) seen.insert(item.token);
+  for (std::size_t c = 0; c < n_text_chunks_; ++c) {
+    for (const BatchItem& item : chunks_[c]) seen.insert(item.token);
   }
   return seen.size();
 }
@@ -90,8 +150,8 @@ std::string CalibrationTexts::missing_characters(const GgufFile& file) const {
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata(), file.path());
   std::set<char> all, seen;
   std::set<Token> used;
-  for (const auto& items : chunks_) {
-    for (const BatchItem& item : items) used.insert(item.token);
+  for (std::size_t c = 0; c < n_text_chunks_; ++c) {
+    for (const BatchItem& item : chunks_[c]) used.insert(item.token);
   }
   for (std::size_t id = 0; id < tokenizer.n_vocab(); ++id) {
     const std::string piece = tokenizer.piece(static_cast<Token>(id));

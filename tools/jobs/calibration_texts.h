@@ -14,6 +14,9 @@ struct CalibrationTextOptions {
   std::vector<std::string> files;
   std::size_t n_ctx = 0;       // 0: 512
   std::size_t max_tokens = 0;  // of all texts; 0: kCalibrationTokens
+  // Share of the weight that goes to chunks in which every third token is some other of the
+  // vocabulary: what keeps tokens safe that the texts lack.
+  double vocabulary = 0.3;
 };
 
 inline constexpr std::size_t kCalibrationTokens = std::size_t{1} << 16;
@@ -41,10 +44,12 @@ class CalibrationTexts {
   std::size_t n_distinct_tokens() const;
 
  private:
-  void add_text(const GgufFile& file, const std::string& path, std::size_t budget);
+  void add_text(const GgufFile& file, const std::string& path, std::size_t budget, double weight);
+  void add_vocabulary(const GgufFile& file, double share);
 
   std::size_t n_ctx_;
   std::vector<std::vector<BatchItem>> chunks_;
+  std::size_t n_text_chunks_ = 0;  // the others are of the vocabulary
   std::vector<std::string> names_, sha256_, warnings_;
   CalibrationSet set_;
 };

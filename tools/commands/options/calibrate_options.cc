@@ -28,6 +28,13 @@ void add_calibrate_options(CLI::App& command, CalibrateOptions& options) {
       ->type_name("N")
       ->group(kGroup);
   command
+      .add_option("--calibrate-vocabulary", options.text.vocabulary,
+                  "Share of the weight that goes to text with random tokens in it, for the sake of "
+                  "those that the text lacks")
+      ->check(real_number(0.0, 0.9))
+      ->capture_default_str()
+      ->group(kGroup);
+  command
       .add_option("--correction", options.settings.correction,
                   "Share of what earlier matrices lost that later ones take back")
       ->check(real_number(0.0, 1.0))

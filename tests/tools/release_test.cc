@@ -181,6 +181,16 @@ TEST_F(ReleaseJob, LeavesFilesOfOthers) {
   EXPECT_EQ(contents(out("tiny-llama-Q8_0.gguf")), "somebody's");
 }
 
+TEST_F(ReleaseJob, IsOneProcessesWork) {
+  fs::create_directories(out("work"));
+  {
+    const FolderLock lock(out("work"));
+    run();
+    EXPECT_THAT(stopped_with_, HasSubstr("another lathe is at work"));
+  }
+  const FolderLock lock(out("work"));
+}
+
 TEST_F(ReleaseJob, PlansBeforeAnyWork) {
   write_recipe("", "[[variant]]\nname = \"p\"\nrecipe = \"Q4_0\"\nprune_layers = \"77\"\n");
   const ReleaseRecipe r = read_release_recipe(recipe());

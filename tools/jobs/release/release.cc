@@ -67,6 +67,7 @@ std::string Release::note_of(const ReleaseStep& step) const {
 void Release::open_folder() {
   make_folder(recipe_.output);
   make_folder(steps_.work_folder);
+  lock_ = std::make_unique<FolderLock>(steps_.work_folder);
   state_ = std::make_unique<ReleaseState>(
       gate_.admit(state_path(), {.what = "the state of the release", .kind = OutputKind::kText}));
 }

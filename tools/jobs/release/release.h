@@ -14,6 +14,7 @@
 #include "runtime/base/notes.h"
 #include "runtime/base/output_gate.h"
 #include "tools/jobs/job_progress.h"
+#include "tools/jobs/release/folder_lock.h"
 #include "tools/jobs/release/recipe.h"
 #include "tools/jobs/release/results.h"
 #include "tools/jobs/release/state.h"
@@ -69,6 +70,7 @@ class Release {
   ReleaseEngine engine_;
   ReleaseInputs inputs_;
   ReleaseSteps steps_;
+  std::unique_ptr<FolderLock> lock_;  // from run() on
   std::unique_ptr<ReleaseState> state_;
 };
 

@@ -12,8 +12,9 @@
 namespace lathe {
 
 FolderLock::FolderLock(const std::string& folder)
-    : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  if (descriptor_ < 0) throw failed(folder + ": cannot be opened: " + std::strerror(errno));
+    // A file of its own: checkpoints lock the folder while they are written.
+    : descriptor_(::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+  if (descriptor_ < 0) throw failed(folder + "/lock: cannot be opened: " + std::strerror(errno));
   // File systems without locks have none.
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(descriptor_);

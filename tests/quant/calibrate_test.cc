@@ -157,9 +157,9 @@ std::vector<std::uint8_t> plainly(const KernelTable& kernels, ThreadPool& pool,
 }
 
 // The trained models, a little text, against plain rounding.
-class LongCalibrationOfModels : public testing::TestWithParam<const char*> {};
+class CalibrationQuality : public testing::TestWithParam<const char*> {};
 
-TEST_P(LongCalibrationOfModels, FilesDivergeLess) {
+TEST_P(CalibrationQuality, FilesDivergeLess) {
   const GgufFile file = GgufFile::open(
       test::source_path(std::string("tests/data/tiny-") + GetParam() + "-f16.gguf"));
   const std::unique_ptr<Model> model = load_model(file);
@@ -210,7 +210,7 @@ TEST_P(LongCalibrationOfModels, FilesDivergeLess) {
   EXPECT_LT(divergence_with(true), 0.6 * divergence_with(false));
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, LongCalibrationOfModels, testing::Values("llama", "olmo2"),
+INSTANTIATE_TEST_SUITE_P(Long, CalibrationQuality, testing::Values("llama", "olmo2"),
                          [](const auto& case_info) { return std::string(case_info.param); });
 
 }  // namespace

@@ -55,6 +55,15 @@ CalibratedFiles::CalibratedFiles(std::string folder, std::string fingerprint, Ou
   }
 }
 
+std::size_t CalibratedFiles::n_parts(const std::string& out_path) {
+  std::error_code none;
+  std::size_t n = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_for(out_path), none)) {
+    n += fingerprint_of(entry.path().string()).has_value();
+  }
+  return n;
+}
+
 std::string CalibratedFiles::path_of(std::size_t number) const {
   return fmt::format("{}/part-{:05}.gguf", folder_, number);
 }

@@ -33,6 +33,9 @@ class CalibratedFiles {
 
   static std::string folder_for(const std::string& out_path) { return out_path + ".calibrated"; }
 
+  // How many parts an interrupted run left for this output, of whichever calibration.
+  static std::size_t n_parts(const std::string& out_path);
+
   // Takes up the file of this number (0: embeddings, then layers, then the head) that a run of the
   // same calibration left. False where there is none.
   bool take_up(std::size_t number);

@@ -105,10 +105,16 @@ void check_split(SplitRequest& split, const std::string& max_size) {
 
 // ---- the run
 
+// Calibration has the importance of every column: a plan that wants one is content.
+void warn_of_plan(const QuantizeTask& task) {
+  if (task.calibrates()) return;
+  for (const auto& warning : plan_warnings(task.model().plan, task.job().imatrix)) warn(warning);
+}
+
 int dry_run(const QuantizeTask& task, bool full) {
   for (const std::string& note : task.model().imatrix_notes) warn(note);
   put_text(plan_text(task.model(), task.job(), full));
-  for (const auto& warning : plan_warnings(task.model().plan, task.job().imatrix)) warn(warning);
+  warn_of_plan(task);
   std::vector<std::string> problems = plan_problems(task.job());
   if (std::string problem = task.load_problem(); !problem.empty()) {
     problems.push_back(std::move(problem));
@@ -161,9 +167,15 @@ class QuantizeLine {
 };
 
 void say_what_is_kept(const std::string& out_path) {
-  const std::size_t n = resumable_tensors(out_path);
-  if (n == 0) return say("nothing was written");
-  say(fmt::format("{}.part holds {} tensors: the same command with --resume goes on", out_path, n));
+  constexpr const char* kGoesOn = "the same command with --resume goes on";
+  if (const std::size_t n = resumable_tensors(out_path); n > 0) {
+    say(fmt::format("{}.part holds {} tensors: {}", out_path, n, kGoesOn));
+  } else if (const std::size_t parts = CalibratedFiles::n_parts(out_path); parts > 0) {
+    say(fmt::format("{} holds what is calibrated, {} of the parts (embeddings, layers, head): {}",
+                    CalibratedFiles::folder_for(out_path), parts, kGoesOn));
+  } else {
+    say("nothing was written");
+  }
 }
 
 void heal_layers(QuantizeTask& task, const HealRequest& request, const KernelTable& kernels,
@@ -185,7 +197,7 @@ void write_model(QuantizeTask& task, const HealRequest& heal, int n_threads, con
   const Plan& plan = task.model().plan;
   for (const std::string& note : task.model().imatrix_notes) warn(note);
   put_text(rules_text(plan));
-  for (const auto& warning : plan_warnings(plan, task.job().imatrix)) warn(warning);
+  warn_of_plan(task);
   if (const std::size_t n = task.n_given_up(); n > 0) {
     warn(fmt::format("{} tensors of an interrupted run are given up (no --resume)", n));
   }

@@ -115,6 +115,10 @@ void QuantizeTask::make_job() {
   job_->gate = options_.gate;
   job_->provenance = options_.provenance;
   job_->steps = steps_;
+  if (calibrates()) {  // told in full when the texts are read
+    used_ = UsedCalibration{{}, std::string(64, '0'), nullptr};
+    job_->calibration = &*used_;
+  }
   job_->check_loads = [this](const GgufFile& written) {
     return check_loads(written, *model_.source);
   };
@@ -150,6 +154,11 @@ void QuantizeTask::calibrate(const KernelTable& kernels, ThreadPool& pool) {
   if (file == nullptr) throw usage_error("calibration runs GGUF models only");
   CalibrateOptions options = options_.calibrate;
   options.resume = options_.resume;
+  if (options.resume && resumable_tensors(job_->out_path) == 0 &&
+      CalibratedFiles::n_parts(job_->out_path) == 0) {
+    throw usage_error(fmt::format("{}: nothing to resume, there is no {}", job_->out_path,
+                                  CalibratedFiles::folder_for(job_->out_path)));
+  }
   calibration_ = std::make_unique<CalibrateTask>(
       options, *file, healed == nullptr ? nullptr : &healed->replaced(), kernels, options_.notes);
   used_ = UsedCalibration{calibration_->origin(), calibration_->fingerprint(*job_), nullptr};

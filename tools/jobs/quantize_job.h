@@ -55,6 +55,7 @@ class QuantizeTask {
   // Tensors that an interrupted run left and that this one gives up.
   std::size_t n_given_up() const;
 
+  bool calibrates() const noexcept { return options_.calibrate.wanted(); }
   // Why the new file would not load as a model (tools/jobs/rehearsal.h), or nothing.
   std::string load_problem() const;
 

@@ -70,7 +70,10 @@ std::string shown(char c) {
 CalibrationTexts::CalibrationTexts(const GgufFile& file, const CalibrationTextOptions& options)
     : n_ctx_(options.n_ctx == 0 ? kEvalContext : options.n_ctx) {
   if (options.files.empty()) throw usage_error("calibration needs a text");
-  const std::size_t total = options.max_tokens == 0 ? kCalibrationTokens : options.max_tokens;
+  const std::size_t tokens = options.max_tokens == 0 ? kCalibrationTokens : options.max_tokens;
+  // Chunks of the vocabulary are that share of the number of those of texts.
+  const auto total =
+      static_cast<std::size_t>(static_cast<double>(tokens) / (1.0 + options.vocabulary));
   chunks_.reserve(total / n_ctx_ + 2 * options.files.size());
   const double share = (1.0 - options.vocabulary) / static_cast<double>(options.files.size());
   for (const std::string& path : options.files) {

@@ -13,10 +13,10 @@ namespace lathe {
 struct CalibrationTextOptions {
   std::vector<std::string> files;
   std::size_t n_ctx = 0;       // 0: 512
-  std::size_t max_tokens = 0;  // of all texts; 0: kCalibrationTokens
+  std::size_t max_tokens = 0;  // of all texts and the vocabulary; 0: kCalibrationTokens
   // Share of the weight that goes to chunks in which every third token is some other of the
   // vocabulary: what keeps tokens safe that the texts lack.
-  double vocabulary = 0.3;
+  double vocabulary = 0.5;
 };
 
 inline constexpr std::size_t kCalibrationTokens = std::size_t{1} << 16;

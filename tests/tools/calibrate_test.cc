@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,42 @@ TEST_F(Calibrate, WhatCannotBeDoneIsRefusedAtOnce) {
   std::ofstream(little) << "Two words.";
   EXPECT_THAT(refusal({"--calibrate", little}), HasSubstr("2 chunks of 128 need at least 256"));
   EXPECT_FALSE(std::filesystem::exists(dir_.file("refused.gguf")));
+}
+
+// The danger of calibration: kinds of text that it never saw. OLMo-2 with a text of books, judged on
+// WikiText: neither the mean nor the worst tokens may be worse than with an importance matrix.
+class LongCalibrate : public Calibrate {
+ protected:
+  struct Divergence {
+    double mean, worst;
+  };
+  Divergence divergence(const std::string& file, const std::string& text) const {
+    const auto run = run_command(add_eval, {"eval", "kld", "--base", kOlmo, "-m", dir_.file(file), "-f",
+                                            kShared + "text/" + text, "--chunks", "12", "--json",
+                                            "--checkpoint", dir_.file("checkpoint")});
+    const auto json = nlohmann::json::parse(run.text);
+    return {json["kld"], json["kld_percentiles"]["99.9"]};
+  }
+
+  const std::string kShared = test::source_path("../shared/");
+  const std::string kOlmo = test::source_path("tests/data/tiny-olmo2-f16.gguf");
+};
+
+TEST_F(LongCalibrate, ForeignTextIsNotTheWorseForIt) {
+  if (!std::filesystem::exists(kShared + "text/wiki.test.raw")) {
+    GTEST_SKIP() << "no " << kShared << "text: the repository stands alone";
+  }
+  run_command(add_quantize, {"quantize", "--imatrix", kShared + "golden/trained/tiny-olmo2/imatrix.gguf",
+                             kOlmo, dir_.file("plain.gguf"), "IQ4_NL"});
+  run_command(add_quantize,
+              {"quantize", "--calibrate", kShared + "text/books-calibration.txt",
+               "--calibrate-tokens", "32768", kOlmo, dir_.file("calibrated.gguf"), "IQ4_NL"});
+  const Divergence books = divergence("plain.gguf", "books-eval.txt");
+  EXPECT_LT(divergence("calibrated.gguf", "books-eval.txt").mean, 0.55 * books.mean);
+  const Divergence plain = divergence("plain.gguf", "wiki.test.raw");
+  const Divergence calibrated = divergence("calibrated.gguf", "wiki.test.raw");
+  EXPECT_LT(calibrated.mean, 0.8 * plain.mean);
+  EXPECT_LT(calibrated.worst, 1.1 * plain.worst);
 }
 
 }  // namespace

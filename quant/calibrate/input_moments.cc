@@ -56,8 +56,11 @@ MomentSums::MomentSums(ThreadPool& pool, const CalibrationSet& set, const Group&
 
 InputMoments MomentSums::zeros() const {
   const std::size_t n = teacher_.input.n_embd();
-  return {DenseMatrix<float>(n, n), DenseMatrix<float>(direct() ? group_.matrix.rows : n, n),
-          !direct()};
+  InputMoments sums;
+  sums.h = DenseMatrix<float>(n, n);
+  sums.cross = DenseMatrix<float>(direct() ? group_.matrix.rows : n, n);
+  sums.shared = !direct();
+  return sums;
 }
 
 void MomentSums::on_layer_input(int, MatrixView<const float> hidden) noexcept {

@@ -68,11 +68,11 @@ struct LayerByLayer::Engine {
   const RunModel& of;
   const Model& model;
   const ModelTraits& traits;
-  std::vector<int> runs;  // the layers of the part that are not skipped
-  bool to_head = true;    // the part goes on through the output head
-  int last = 0;           // the last layer of the part
+  std::vector<int> runs;            // the layers of the part that are not skipped
+  bool to_head = true;              // the part goes on through the output head
+  int last = 0;                     // the last layer of the part
   std::optional<TensorRole> until;  // how far it goes there
-  KvCache cache;          // of the layer that is being run
+  KvCache cache;                    // of the layer that is being run
   std::vector<std::int32_t> cells;
   Arena scratch;
   AlignedBuffer logits;  // [max_logits, n_vocab]
@@ -297,7 +297,10 @@ void LayerByLayer::run_heads(Group& group, const RunCallbacks& callbacks, Meter&
     end = std::min(row + options_.max_logits, by_text ? group.row_of[t + 1] : group.n_rows());
     for (std::size_t m = 0; m < engines_.size(); ++m) {
       Engine& engine = *engines_[m];
-      if (engine.ctx.observer != nullptr) engine.ctx.observer->on_text(group.first + t);
+      const bool text_begins = row == group.row_of[t];
+      if (engine.ctx.observer != nullptr && text_begins) {
+        engine.ctx.observer->on_text(group.first + t);
+      }
       engine.ctx.until = engine.until;
       engine.ctx.ended = false;
       engine.model.head(engine.ctx, group.wanted[m]->rows(row, end - row),

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "runtime/forward/capture.h"
 #include "tests/support/error_of.h"
 #include "tests/support/runner_rows.h"
 #include "tests/support/tiny_model.h"
@@ -282,11 +283,12 @@ TEST_P(RunnerParts, AreWhatObserversAndProgressSee) {
 struct SeenInputs : Observer {
   std::map<TensorRole, std::vector<float>> inputs;
   std::vector<float> middle;
+  int layer_of_middle = -1;
   void on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept override {
     append(input, inputs[weight.role]);
   }
   void on_layer_middle(int layer, MatrixView<const float> hidden) noexcept override {
-    EXPECT_EQ(layer, 2);
+    layer_of_middle = layer;
     append(hidden, middle);
   }
   static void append(MatrixView<const float> rows, std::vector<float>& out) {
@@ -320,6 +322,7 @@ TEST_P(RunnerParts, EndWithinALayer) {
     const SeenInputs some = seen({2, 3, steps[k].back()});
     EXPECT_EQ(some.inputs, expected);
     EXPECT_EQ(some.middle.empty(), k < 2);
+    EXPECT_EQ(some.layer_of_middle, k < 2 ? -1 : 2);
   }
   // The head, up to its product: what enters it, for the rows that want logits.
   const Rows logits = run_rows(*run, texts_)[0];
@@ -327,6 +330,39 @@ TEST_P(RunnerParts, EndWithinALayer) {
   EXPECT_EQ(to_head.inputs.size(), 1u);
   EXPECT_EQ(to_head.inputs.at(TensorRole::kOutput).size(),
             logits.size() * engine_.model().traits().n_embd);
+}
+
+// Every item of the texts has its own row of what is kept, also where the head is run in slices.
+TEST_P(RunnerParts, AreKeptItemByItem) {
+  const std::size_t n_embd = engine_.model().traits().n_embd;
+  for (auto& items : items_) {
+    for (BatchItem& item : items) item.want_logits = true;  // 3 of a text at once
+  }
+  HiddenStore kept(n_items_, n_embd, ""), head(n_items_, n_embd, ""), down(n_items_, 96, "");
+  HiddenStore* const stores[] = {&kept};
+  const auto run = runner({{engine_.model()}});
+  Capture capture(texts_);
+  capture.keep_input(TensorRole::kOutput, head);
+  capture.keep_input(TensorRole::kFfnDown, down);
+  Observer* const observers[] = {&capture};
+  run->run_part(texts_, {.layers = {0, 3}, .to = stores}, {});
+  run->run_part(texts_, {.layers = {3, kLayers, TensorRole::kFfnDown}, .from = stores},
+                {.observers = observers});
+  run->run_part(texts_, {.layers = {3, kLayers, TensorRole::kOutput}, .from = stores},
+                {.observers = observers});
+  std::size_t first = 0;
+  for (const auto& items : items_) {
+    Engine alone(file_, {.k_format = Format::F16, .v_format = Format::F16});
+    SeenInputs seen;
+    alone.session().set_observer(&seen);
+    ASSERT_TRUE(alone.session().decode_layers(items, MatmulPath::kPanel, {}));
+    const auto& outputs = seen.inputs.at(TensorRole::kOutput);
+    EXPECT_TRUE(std::equal(outputs.begin(), outputs.end(), head.rows(first, 1).data));
+    const auto& downs = seen.inputs.at(TensorRole::kFfnDown);
+    EXPECT_TRUE(std::equal(downs.end() - static_cast<std::ptrdiff_t>(items.size() * 96),
+                           downs.end(), down.rows(first, 1).data));
+    first += items.size();
+  }
 }
 
 TEST_P(RunnerParts, ThatCannotRunAreRefused) {

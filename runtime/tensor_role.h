@@ -1,5 +1,5 @@
-// What a tensor is for, independent of the architecture: GGUF tensor names parsed to a role, a layer
-// and a part. Plans, observers and weight overlays all speak of tensors this way.
+// What a tensor is for, independent of the architecture: GGUF tensor names parsed to a role, a
+// layer and a part. Plans, observers and weight overlays all speak of tensors this way.
 #pragma once
 
 #include <cstddef>

@@ -17,8 +17,8 @@ struct FourRows {
   const Block* row[kMatvecRows];
   const uint8_t* next;  // what follows the four rows
 
-  // For the use of blocks i to i + n - 1 of the four rows, as much of what comes after the next. The
-  // hardware's own prefetch does not see far enough ahead in four short streams.
+  // For the use of blocks i to i + n - 1 of the four rows, as much of what comes after the next.
+  // The hardware's own prefetch does not see far enough ahead in four short streams.
   void prefetch(size_t i, size_t n) const noexcept {
     const uint8_t* p = next + kFurtherBytes + i * kMatvecRows * sizeof(Block);
     for (size_t at = 0; at < n * kMatvecRows * sizeof(Block); at += 64) {

@@ -38,8 +38,8 @@ std::string problem_with(const QuantizeJob& job, const PlannedTensor& t) {
 std::vector<std::string> plan_problems(const QuantizeJob& job) {
   std::vector<std::string> problems;
   // Calibration has the importance of every column.
-  if (auto problem = job.calibration == nullptr ? importance_problem(job.plan, job.imatrix)
-                                                : std::nullopt) {
+  if (auto problem =
+          job.calibration == nullptr ? importance_problem(job.plan, job.imatrix) : std::nullopt) {
     problems.push_back(std::move(*problem));
   }
   for (const PlannedTensor& t : job.plan.tensors) {

@@ -203,7 +203,8 @@ class Pipeline {
   CalibratedFiles::Found calibrated(const PlannedTensor& tensor) const {
     if (job_.calibration == nullptr || !UsedCalibration::decides(tensor)) return {};
     const CalibratedFiles* const files = job_.calibration->files;
-    const auto found = files == nullptr ? CalibratedFiles::Found{} : files->find(tensor.source.name);
+    const auto found =
+        files == nullptr ? CalibratedFiles::Found{} : files->find(tensor.source.name);
     if (found.tensor == nullptr || found.tensor->format != tensor.format) {
       throw failed(tensor.source.name + ": calibration has not made it");
     }

@@ -90,7 +90,7 @@ struct TensorError {
 struct QuantizeResult {
   std::vector<std::string> paths;  // the files that were written
   std::uint64_t file_bytes = 0;    // of all of them
-  std::size_t n_calibrated = 0;  // among those that were encoded
+  std::size_t n_calibrated = 0;    // among those that were encoded
   std::size_t n_encoded = 0, n_copied = 0, n_reused = 0, n_resumed = 0;  // tensors
   std::vector<TensorError> errors;    // of the tensors that have another format than the source
   std::vector<std::string> warnings;  // importance that could not be used, what was not checked

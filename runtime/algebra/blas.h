@@ -1,6 +1,6 @@
-// The few routines of BLAS and LAPACK that are used, by type. Row-major, single-threaded: the pool's
-// threads call them side by side (products.h, cholesky.h), each on a piece of a fixed shape. What
-// OpenBLAS computes depends on the kind of CPU, and on nothing else then.
+// The few routines of BLAS and LAPACK that are used, by type. Row-major, single-threaded: the
+// pool's threads call them side by side (products.h, cholesky.h), each on a piece of a fixed shape.
+// What OpenBLAS computes depends on the kind of CPU, and on nothing else then.
 #pragma once
 
 #include <cblas.h>
@@ -41,8 +41,8 @@ inline void solve_right(Side tl, MatrixView<const double> l, MatrixView<double> 
               dim(b.cols), 1.0, l.data, dim(l.stride), b.data, dim(b.stride));
 }
 
-// a = l l^T in the lower triangle (LAPACK's upper one, which counts by columns). False when a is not
-// positive definite.
+// a = l l^T in the lower triangle (LAPACK's upper one, which counts by columns). False when a is
+// not positive definite.
 inline bool factor(MatrixView<float> a) noexcept {
   char upper = 'U';
   blasint n = dim(a.rows), stride = dim(a.stride), info = 0;

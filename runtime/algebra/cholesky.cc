@@ -67,7 +67,7 @@ void solve_cholesky(ThreadPool& pool, MatrixView<const T> l, MatrixView<T> b) no
   });
 }
 
-#define LATHE_CHOLESKY(T)                                           \
+#define LATHE_CHOLESKY(T)                                             \
   template bool factor_cholesky(ThreadPool&, MatrixView<T>) noexcept; \
   template void solve_cholesky(ThreadPool&, MatrixView<const T>, MatrixView<T>) noexcept;
 LATHE_CHOLESKY(float)

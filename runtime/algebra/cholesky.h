@@ -6,9 +6,9 @@
 
 namespace lathe {
 
-// a [n, n] = l l^T: l replaces the lower triangle of a, whose upper one is neither read nor written.
-// Right-looking in blocks (Golub & Van Loan, Matrix Computations, 4.2). False, and a is spoiled, when
-// a is not positive definite in this precision. T is float or double.
+// a [n, n] = l l^T: l replaces the lower triangle of a, whose upper one is neither read nor
+// written. Right-looking in blocks (Golub & Van Loan, Matrix Computations, 4.2). False, and a is
+// spoiled, when a is not positive definite in this precision. T is float or double.
 template <class T>
 bool factor_cholesky(ThreadPool& pool, MatrixView<T> a) noexcept;
 

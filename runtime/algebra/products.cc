@@ -85,14 +85,14 @@ void mirror_lower(ThreadPool& pool, MatrixView<T> c) noexcept {
   });
 }
 
-#define LATHE_PRODUCTS(T)                                                                       \
-  template void multiply(ThreadPool&, MatrixView<const T>, MatrixView<const T>, MatrixView<T>, \
-                         Into) noexcept;                                                        \
-  template void multiply_nt(ThreadPool&, MatrixView<const T>, MatrixView<const T>,              \
-                            MatrixView<T>, Into) noexcept;                                      \
-  template void multiply_tn(ThreadPool&, MatrixView<const T>, MatrixView<const T>,              \
-                            MatrixView<T>, Into) noexcept;                                      \
-  template void add_gram(ThreadPool&, MatrixView<const T>, MatrixView<T>) noexcept;             \
+#define LATHE_PRODUCTS(T)                                                                         \
+  template void multiply(ThreadPool&, MatrixView<const T>, MatrixView<const T>, MatrixView<T>,    \
+                         Into) noexcept;                                                          \
+  template void multiply_nt(ThreadPool&, MatrixView<const T>, MatrixView<const T>, MatrixView<T>, \
+                            Into) noexcept;                                                       \
+  template void multiply_tn(ThreadPool&, MatrixView<const T>, MatrixView<const T>, MatrixView<T>, \
+                            Into) noexcept;                                                       \
+  template void add_gram(ThreadPool&, MatrixView<const T>, MatrixView<T>) noexcept;               \
   template void mirror_lower(ThreadPool&, MatrixView<T>) noexcept;
 LATHE_PRODUCTS(float)
 LATHE_PRODUCTS(double)

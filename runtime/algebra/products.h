@@ -26,7 +26,8 @@ template <class T>
 void multiply_tn(ThreadPool& pool, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c,
                  Into into = Into::kReplaced) noexcept;
 
-// c [n, n] += a^T a, a: [k, n]. Tiles on and below the diagonal only: mirror_lower() fills the rest.
+// c [n, n] += a^T a, a: [k, n]. Tiles on and below the diagonal only: mirror_lower() fills the
+// rest.
 template <class T>
 void add_gram(ThreadPool& pool, MatrixView<const T> a, MatrixView<T> c) noexcept;
 template <class T>

@@ -16,7 +16,7 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t bytes)
       : data_(static_cast<std::byte*>(
-            ::operator new(bytes == 0 ? kCacheLine : bytes, std::align_val_t{kCacheLine}))),
+            ::operator new (bytes == 0 ? kCacheLine : bytes, std::align_val_t{kCacheLine}))),
         size_(bytes) {}
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
@@ -28,7 +28,7 @@ class AlignedBuffer {
   AlignedBuffer(const AlignedBuffer&) = delete;
   AlignedBuffer& operator=(const AlignedBuffer&) = delete;
   ~AlignedBuffer() {
-    if (data_ != nullptr) ::operator delete(data_, std::align_val_t{kCacheLine});
+    if (data_ != nullptr) ::operator delete (data_, std::align_val_t{kCacheLine});
   }
 
   std::byte* data() const noexcept { return data_; }

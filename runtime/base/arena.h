@@ -1,8 +1,9 @@
 // Scratch memory for one forward pass: a bump allocator over one block that is sized when a session
 // is made and never grows while a pass runs.
 //
-// Two uses share the code: an Arena without memory only measures (take() returns nullptr and counts),
-// so that the same straight-line layout code first computes the size and then hands out the buffers.
+// Two uses share the code: an Arena without memory only measures (take() returns nullptr and
+// counts), so that the same straight-line layout code first computes the size and then hands out
+// the buffers.
 #pragma once
 
 #include <cstddef>

@@ -96,7 +96,8 @@ void TextByText::run_text(std::size_t index, RunText text, std::size_t first_ite
   std::size_t first = 0, n_rows = 0, first_row = 0;
   const auto flush = [&](std::size_t end) {
     run_batch(text.subspan(first, end - first), first_item + first, part);
-    if (n_rows > 0 && callbacks.logits && !part.layers.until) callbacks.logits(index, first_row, logits_);
+    if (n_rows > 0 && callbacks.logits && !part.layers.until)
+      callbacks.logits(index, first_row, logits_);
     first = end;
     first_row += n_rows;
     n_rows = 0;

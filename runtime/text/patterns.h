@@ -1,10 +1,11 @@
 // The regular expressions of the published pre-tokenizers, as hand-written matchers.
 //
 // Each function matches one pattern at one position with the semantics of a backtracking engine
-// (first alternative that matches, greedy inside). Over a whole text each is linear. Hand-written, as
-// that is faster than a general engine, treats malformed UTF-8 as we want it, and takes the Unicode
-// classes of utf8proc, which agree with python3-regex for every code point (PCRE2's do not: its \s has
-// U+180E). tests/golden/presplit.json holds what python3-regex makes of the same patterns.
+// (first alternative that matches, greedy inside). Over a whole text each is linear. Hand-written,
+// as that is faster than a general engine, treats malformed UTF-8 as we want it, and takes the
+// Unicode classes of utf8proc, which agree with python3-regex for every code point (PCRE2's do not:
+// its \s has U+180E). tests/golden/presplit.json holds what python3-regex makes of the same
+// patterns.
 #pragma once
 
 #include <cstddef>

@@ -2,8 +2,8 @@
 // kBadInput, or are a base from which every divergence can be taken.
 #include <unistd.h>
 #include <cstddef>
-#include <cstdio>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string>

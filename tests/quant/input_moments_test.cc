@@ -155,8 +155,7 @@ TEST_P(Moments, OfAnInputThatMatricesShare) {
   const auto row = [](const Rows& rows, std::size_t item) {
     return std::vector<double>(rows.row(item), rows.row(item) + kIn);
   };
-  for (const TokenWeight by :
-       {TokenWeight::kEven, TokenWeight::kByInput, TokenWeight::kByOutput}) {
+  for (const TokenWeight by : {TokenWeight::kEven, TokenWeight::kByInput, TokenWeight::kByOutput}) {
     const auto size = [&](std::size_t item) {
       if (by == TokenWeight::kEven) return 1.0;
       return by == TokenWeight::kByInput ? rms(row(teacher_, item))

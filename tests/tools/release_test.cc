@@ -48,16 +48,17 @@ class ReleaseJob : public testing::Test {
 
   // One variant with a rule, beside which a plain file is made.
   void write_recipe(const std::string& recipes, const std::string& variants) const {
-    std::ofstream(recipe()) << "source = \"" << kModel << "\"\noutput = \"out\"\n"
-                            << recipes << "\n[calibration]\ntexts = [\""
-                            << test::source_path("tests/data/demo-calibration.txt")
-                            << "\"]\ncontext = 64\nchunks = 2\ntokens = 4096\n[evaluation]\ntexts = [\""
-                            << test::source_path("tests/data/demo-evaluation.txt")
-                            << "\"]\ncontext = 64\nchunks = 3\nhellaswag = \""
-                            << test::source_path("tests/data/demo-continuations.txt")
-                            << "\"\ntasks = 4\n[speed]\nmeasure = false\n[[variant]]\nname = "
-                               "\"Q4-v\"\nrecipe = \"Q4_K_M\"\nrules = [\"attn_v=q8_0\"]\n"
-                            << variants;
+    std::ofstream(recipe())
+        << "source = \"" << kModel << "\"\noutput = \"out\"\n"
+        << recipes << "\n[calibration]\ntexts = [\""
+        << test::source_path("tests/data/demo-calibration.txt")
+        << "\"]\ncontext = 64\nchunks = 2\ntokens = 4096\n[evaluation]\ntexts = [\""
+        << test::source_path("tests/data/demo-evaluation.txt")
+        << "\"]\ncontext = 64\nchunks = 3\nhellaswag = \""
+        << test::source_path("tests/data/demo-continuations.txt")
+        << "\"\ntasks = 4\n[speed]\nmeasure = false\n[[variant]]\nname = "
+           "\"Q4-v\"\nrecipe = \"Q4_K_M\"\nrules = [\"attn_v=q8_0\"]\n"
+        << variants;
   }
 
   std::string recipe() const { return dir_.file("r.toml"); }

@@ -3,8 +3,8 @@
 #include "kernels/tiers.h"
 #include "models/registry.h"
 #include "runtime/base/error.h"
-#include "runtime/identity/build_info.h"
 #include "runtime/base/quote.h"
+#include "runtime/identity/build_info.h"
 
 namespace lathe {
 Format cache_format(const std::string& name) {

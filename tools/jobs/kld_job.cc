@@ -127,7 +127,7 @@ class KldJob {
   TextChunks text_;
   EvalInputs inputs_;
   MeasuredWork work_;
-  DivergenceMeter meter_;    // of the first n_shown_ chunks: all of them in the end
+  DivergenceMeter meter_;  // of the first n_shown_ chunks: all of them in the end
   std::size_t n_shown_ = 0;
 };
 

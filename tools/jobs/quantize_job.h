@@ -26,10 +26,10 @@ struct QuantizeOptions {
   CalibrateOptions calibrate;
   bool resume = false;
   bool provenance = true;
-  bool identify = true;              // read the whole source to say what it is; not for a dry run
-  HashProgress hashing = {};         // while that goes on; false stops
+  bool identify = true;       // read the whole source to say what it is; not for a dry run
+  HashProgress hashing = {};  // while that goes on; false stops
   std::function<bool(double fraction, std::string_view step)> calibrating = {};  // the same
-  Notes notes = {};  // what there is to say of the calibration
+  Notes notes = {};                  // what there is to say of the calibration
   const OutputGate* gate = nullptr;  // knows what the run reads
 };
 

@@ -72,7 +72,8 @@ std::string calibration_text(const std::vector<CalibratedTensor>& tensors, bool 
     fell_back += (n++ == 0 ? "" : ", ") + printable(t.name);
   }
   if (n > 0) {
-    text += fmt::format("{} rounded plainly, which was better on held-out text: {}\n", n, fell_back);
+    text +=
+        fmt::format("{} rounded plainly, which was better on held-out text: {}\n", n, fell_back);
   }
   return text.empty() ? text : "\n" + text;
 }

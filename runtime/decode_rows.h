@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "runtime/algebra/dense_matrix.h"
 #include "runtime/base/matrix_view.h"
 #include "runtime/machine/thread_pool.h"
 #include "runtime/tensor_source.h"
@@ -88,6 +89,9 @@ class RowDecoder {
   std::vector<std::uint8_t> encoded_;  // one group for each thread, for sources that make rows
   std::vector<float> decoded_;
 };
+
+// All of a weight, of any format.
+DenseMatrix<float> decoded(const KernelTable& kernels, ThreadPool& pool, const WeightView& view);
 
 // The lowest row that any thread noted.
 class FirstRow {

@@ -20,6 +20,8 @@
 namespace lathe {
 namespace {
 
+constexpr const char* kHeadName = "output head";
+
 class Calibration {
  public:
   Calibration(const CalibrateJob& job, CalibratedFiles& files)
@@ -28,7 +30,6 @@ class Calibration {
         texts_(job.set.run_texts()),
         source_(job.model.weights()),
         weights_(source_),
-        decoder_(job.kernels, job.pool),
         meter_(source_, job.model.skipped_layers, job.set.n_items(), job.settings.sweeps,
                job.progress) {
     for (const PlannedTensor& t : job.plan.tensors) planned_[t.source.name] = &t;
@@ -88,6 +89,20 @@ class Calibration {
     runner.run_part(texts_, part, callbacks(observer, step));
   }
 
+  // Up to the product of the head, which every token enters.
+  void run_to_head(ForwardRunner& runner, const HiddenStore& from, Observer& observer) {
+    std::vector<std::vector<BatchItem>> items;
+    for (const RunText text : texts_) {
+      items.emplace_back(text.begin(), text.end());
+      for (BatchItem& item : items.back()) item.want_logits = true;
+    }
+    const std::vector<RunText> texts(items.begin(), items.end());
+    const int n_layer = static_cast<int>(source_.n_layer());
+    const HiddenStore* const from_stores[] = {&from};
+    runner.run_part(texts, {{n_layer, n_layer, TensorRole::kOutput}, from_stores},
+                    callbacks(&observer, kHeadName));
+  }
+
   // ---- the parts of a model
 
   void embed() {
@@ -122,9 +137,9 @@ class Calibration {
   }
 
   void calibrate_layer(int layer, std::size_t number, const std::string& name) {
-    TeacherLayer teacher(job_.set, source_, layer, job_.run.spill_folder);
+    TeacherLayer teacher(texts_, source_, layer, job_.run.spill_folder);
     meter_.begin(meter_.source_pass(layer));
-    run_path(*teacher_, {layer, layer + 1}, *was_, was_next_.get(), &teacher,
+    run_path(*teacher_, {layer, layer + 1}, *was_, was_next_.get(), &teacher.observer(),
              name + ", source");
     std::vector<Decided> decided;
     for (const InputGroup& group : layer_groups(source_, layer)) {
@@ -141,26 +156,20 @@ class Calibration {
     if (files_.take_up(number)) return;
     std::vector<Decided> decided;
     if (encoded({TensorRole::kOutput, -1}) != nullptr) {
-      HeadInput teacher(job_.set, source_.get(TensorRole::kOutput, -1).cols, job_.run.spill_folder);
-      run_path(*teacher_, {n_layer, n_layer, TensorRole::kOutput}, *was_, nullptr, &teacher,
-               "output head");
-      decide_group(head_group(), -1, {teacher.input(), nullptr}, false, "output head", decided);
+      const HiddenStore input(job_.set.n_items(), source_.get(TensorRole::kOutput, -1).cols,
+                              job_.run.spill_folder);
+      Capture capture(texts_);
+      capture.keep_input(TensorRole::kOutput, input);
+      run_to_head(*teacher_, *was_, capture);
+      decide_group(head_group(), -1, {input, nullptr}, false, kHeadName, decided);
     }
     keep(number, decided);
   }
 
   // ---- a group of matrices
 
-  // The matrix of a group that adds to the stream, in float32, and the gain behind it.
-  DenseMatrix<float> matrix_of(TensorId id) {
-    const WeightView& view = source_.get(id.role, id.layer);
-    DenseMatrix<float> out(view.rows, view.cols);
-    decoder_.for_groups(view, [&](const RowGroup& group) noexcept {
-      for (std::size_t r = 0; r < group.values.rows; ++r) {
-        std::copy_n(group.values.row(r), group.values.cols, out.row(group.first + r));
-      }
-    });
-    return out;
+  DenseMatrix<float> matrix_of(TensorId id) const {
+    return decoded(job_.kernels, job_.pool, source_.get(id.role, id.layer));
   }
 
   void decide_group(const InputGroup& group, int layer, const TeacherInput& teacher, bool middle,
@@ -198,12 +207,12 @@ class Calibration {
   GroupRounder rounder_for(const MomentSums::Group& watched, const TeacherInput& teacher,
                            const std::string& where) {
     MomentSums sums(job_.pool, job_.set, watched, teacher, student_->options().n_batch);
-    const int n_layer = static_cast<int>(source_.n_layer());
-    const LayerRange range = watched.layer < 0
-                                 ? LayerRange{n_layer, n_layer, watched.role}
-                                 : LayerRange{watched.layer, watched.layer + 1, watched.role};
-    run_path(*student_, range, *is_, nullptr, &sums,
-             fmt::format("{}, input of {}", where, role_name(watched.role)));
+    if (watched.layer < 0) {
+      run_to_head(*student_, *is_, sums);
+    } else {
+      run_path(*student_, {watched.layer, watched.layer + 1, watched.role}, *is_, nullptr, &sums,
+               fmt::format("{}, input of {}", where, role_name(watched.role)));
+    }
     return GroupRounder(job_.kernels, job_.pool, sums.decided(), sums.held_out(), job_.settings);
   }
 
@@ -255,7 +264,6 @@ class Calibration {
   const WeightSet& source_;
   WeightSet weights_;  // the source's, replaced one by one
   std::map<std::string, const PlannedTensor*, std::less<>> planned_;  // by names in the source
-  RowDecoder decoder_;
   WorkMeter meter_;
   std::unique_ptr<ForwardRunner> teacher_, student_;
   // Hidden states before and behind the layer at work, through the source and the new weights.

@@ -3,11 +3,11 @@
 // 2022, Li et al. 2025, Arai et al. 2025).
 //
 // Every token of the calibration texts has two hidden states: through the source's weights, and
-// through those written so far, as the engine itself runs them. In each layer the source's path runs
-// once and is kept; the other runs up to the input of each group (runtime/layer_range.h), whose
-// moments decide the group (quant/calibrate/group_rounder.h), and at last through the whole layer.
-// Memory: the hidden states and inputs of one layer for all tokens, or a file of them; the second
-// moment of one input, four times.
+// through those written so far, as the engine itself runs them. In each layer the source's path
+// runs once and is kept; the other runs up to the input of each group (runtime/layer_range.h),
+// whose moments decide the group (quant/calibrate/group_rounder.h), and at last through the whole
+// layer. Memory: the hidden states and inputs of one layer for all tokens, or a file of them; the
+// second moment of one input, four times.
 //
 // Embeddings are encoded plainly, and so are formats without calibrated rounding; a head of its own
 // is calibrated on the last hidden states.
@@ -29,7 +29,8 @@
 namespace lathe {
 
 struct CalibrateJob {
-  // The source as it runs: its weights, maybe an overlay's; layers that the plan prunes are skipped.
+  // The source as it runs: its weights, maybe an overlay's; layers that the plan prunes are
+  // skipped.
   const RunModel& model;
   const Plan& plan;
   const CalibrationSet& set;

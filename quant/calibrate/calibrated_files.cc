@@ -96,8 +96,7 @@ void CalibratedFiles::write(std::size_t number, std::span<const NewTensor> tenso
 
 void CalibratedFiles::add(GgufFile file) {
   const GgufFile& kept = files_.emplace_back(std::move(file));
-  const auto figures =
-      kept.metadata().f32_array(kFiguresKey).value_or(std::span<const float>{});
+  const auto figures = kept.metadata().f32_array(kFiguresKey).value_or(std::span<const float>{});
   if (figures.size() != kept.tensors().size() * kFigures) {
     throw bad_input(kept.path(), "the figures of its tensors are missing");
   }

@@ -1,7 +1,7 @@
-// What calibration has made so far, beside the output that it is for: a folder OUT.calibrated with a
-// small GGUF file for the embeddings, for each layer and for the output head. Each appears when it is
-// complete, so a run that was stopped or killed goes on after the last of them; each says of which
-// calibration it is.
+// What calibration has made so far, beside the output that it is for: a folder OUT.calibrated with
+// a small GGUF file for the embeddings, for each layer and for the output head. Each appears when
+// it is complete, so a run that was stopped or killed goes on after the last of them; each says of
+// which calibration it is.
 #pragma once
 
 #include <cstddef>

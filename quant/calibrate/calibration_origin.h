@@ -24,8 +24,8 @@ struct CalibrationOrigin {
 // "correction 0.5, damping 0.1, shrinkage 0.2, sweeps 2"
 std::string settings_text(const CalibrationSettings& settings);
 
-// 64 hexadecimal digits over all of it, the source (runtime/identity/fingerprint.h) and the
-// decisions of the plan (decisions_sha256).
+// 64 hexadecimal digits over all of it, this very lathe, the source
+// (runtime/identity/fingerprint.h) and the decisions of the plan (decisions_sha256).
 std::string calibration_fingerprint(const CalibrationOrigin& origin, const std::string& source,
                                     const std::string& decisions);
 

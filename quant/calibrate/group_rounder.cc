@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "quant/calibrate/conditioned.h"
 #include "quant/calibrate/plain_encoding.h"
 #include "quant/codecs/codec.h"
 #include "runtime/algebra/cholesky.h"
@@ -16,29 +17,6 @@ namespace lathe {
 namespace {
 
 constexpr std::size_t kJudgedRows = 256;  // of a matrix, for the verdict of held-out tokens
-
-// The mean of the diagonal: what damping is a share of.
-double mean_diagonal(MatrixView<const float> h) noexcept {
-  double sum = 0.0;
-  for (std::size_t j = 0; j < h.rows; ++j) sum += h.row(j)[j];
-  return sum / static_cast<double>(h.rows);
-}
-
-// h + damping on the diagonal, its off-diagonal shrunk. A column that no token excited gets the mean,
-// and everything gets something where the input is zero.
-DenseMatrix<float> conditioned(MatrixView<const float> h, float damping, float shrinkage) {
-  DenseMatrix<float> out = DenseMatrix<float>::copy_of(h);
-  const double found = mean_diagonal(h);
-  const float mean = found > 0.0 ? static_cast<float>(found) : 1.0f;
-  for (std::size_t i = 0; i < h.rows; ++i) {
-    float* const row = out.row(i);
-    for (std::size_t j = 0; j < h.cols; ++j) {
-      if (j != i) row[j] *= 1.0f - shrinkage;
-    }
-    row[i] = (row[i] > 0.0f ? row[i] : mean) + damping * mean;
-  }
-  return out;
-}
 
 // Rows of a matrix, evenly spaced.
 std::vector<std::size_t> judged_rows(std::size_t n_rows) {
@@ -103,12 +81,9 @@ const RoundingFactor& GroupRounder::factor() {
 DenseMatrix<float> GroupRounder::corrected(MatrixView<const float> w) const {
   DenseMatrix<float> out = DenseMatrix<float>::copy_of(w);
   if (settings_.correction == 0.0f) return out;
-  DenseMatrix<float> d(w.rows, w.cols);
-  if (decided_.shared) {
-    multiply<float>(pool_, w, decided_.cross, d);
-  } else {
-    d = DenseMatrix<float>::copy_of(decided_.cross.view());
-  }
+  DenseMatrix<float> d = decided_.shared ? DenseMatrix<float>(w.rows, w.cols)
+                                         : DenseMatrix<float>::copy_of(decided_.cross.view());
+  if (decided_.shared) multiply<float>(pool_, w, decided_.cross, d);
   solve_cholesky<float>(pool_, lower_, d);
   pool_.for_ranges(w.rows, 1, [&](std::size_t begin, std::size_t end) noexcept {
     for (std::size_t i = begin; i < end; ++i) {
@@ -164,8 +139,8 @@ RoundedMatrix GroupRounder::round(MatrixView<const float> w, Format format,
   const DenseMatrix<float> target = corrected(w);
   RoundingOptions options;
   options.sweeps = settings_.sweeps;
-  const RoundingErrors errors = round_calibrated(format, target, metric_, factor(), kernels_.tier,
-                                                 pool_, blocks, options);
+  const RoundingErrors errors =
+      round_calibrated(format, target, metric_, factor(), kernels_.tier, pool_, blocks, options);
   if (errors.bad_row) {
     throw bad_input(name, fmt::format("row {}: a value is not finite or beyond what {} can hold",
                                       *errors.bad_row, format_name(format)));

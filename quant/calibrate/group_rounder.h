@@ -45,9 +45,9 @@ class GroupRounder {
   ThreadPool& pool_;
   CalibrationSettings settings_;
   InputMoments decided_, held_out_;
-  DenseMatrix<float> lower_;            // Cholesky factor of the damped H, for targets
-  DenseMatrix<float> metric_;           // the H of the rounding
-  std::vector<float> importance_;       // its diagonal, as plain encoders take it; or empty
+  DenseMatrix<float> lower_;       // Cholesky factor of the damped H, for targets
+  DenseMatrix<float> metric_;      // the H of the rounding
+  std::vector<float> importance_;  // its diagonal, as plain encoders take it; or empty
   std::optional<RoundingFactor> factor_;
 };
 

@@ -8,8 +8,9 @@ namespace {
 
 using Role = TensorRole;
 
-constexpr Role kRoles[] = {Role::kAttnQ,   Role::kAttnK, Role::kAttnV,   Role::kAttnQkv, Role::kAttnOutput,
-                           Role::kFfnGate, Role::kFfnUp, Role::kFfnDown, Role::kOutput};
+constexpr Role kRoles[] = {Role::kAttnQ,   Role::kAttnK,      Role::kAttnV,
+                           Role::kAttnQkv, Role::kAttnOutput, Role::kFfnGate,
+                           Role::kFfnUp,   Role::kFfnDown,    Role::kOutput};
 
 std::span<const Role> roles_of(LayerInput input) noexcept {
   const std::span<const Role> all(kRoles);

@@ -39,7 +39,8 @@ MomentSums::MomentSums(ThreadPool& pool, const CalibrationSet& set, const Group&
     : pool_(pool),
       group_(group),
       teacher_(teacher),
-      counter_(set),
+      set_(set),
+      counter_(set.run_texts()),
       rms_(max_rows),
       scale_(max_rows) {
   const std::size_t n = teacher.input.n_embd();
@@ -84,7 +85,7 @@ void MomentSums::on_matmul_input(TensorId weight, MatrixView<const float> input)
 
 // Sizes and weights of the batch's tokens.
 void MomentSums::weigh(MatrixView<const float> teacher) noexcept {
-  const auto root = static_cast<float>(std::sqrt(counter_.text().weight));
+  const auto root = static_cast<float>(std::sqrt(text().weight));
   MatrixView<const float> sized = teacher;
   if (group_.weight == TokenWeight::kByOutput) {
     const MatrixView<float> output = output_.view().slice(0, teacher.rows);
@@ -105,7 +106,7 @@ void MomentSums::scale(MatrixView<const float> from, MatrixView<float> to) noexc
 }
 
 void MomentSums::add(MatrixView<const float> input, std::size_t at) noexcept {
-  InputMoments& sums = counter_.text().held_out ? judge_ : decide_;
+  InputMoments& sums = text().held_out ? judge_ : decide_;
   const MatrixView<const float> teacher = teacher_.input.rows(at, input.rows);
   weigh(teacher);
   for (std::size_t i = 0; i < input.rows; ++i) {

@@ -1,12 +1,12 @@
-// What calibration sums over the tokens of one input: its second moment on the path that has the new
-// weights so far, and how the paths differ.
+// What calibration sums over the tokens of one input: its second moment on the path that has the
+// new weights so far, and how the paths differ.
 //
 //   H = E[h' h'^T]       h, h': the input through the source's weights and through the new ones
 //   D = E[delta h'^T]    delta = W (h - h') + rho: what the product should correct
 //
 // rho is the present difference of the residual stream that the product is added to (zero for
-// others). Where nothing is added, C = E[h h'^T] is summed instead, which serves all matrices of the
-// input: D = W (C - H).
+// others). Where nothing is added, C = E[h h'^T] is summed instead, which serves all matrices of
+// the input: D = W (C - H).
 //
 // Where a norm stands behind a product, what counts is an error beside the size of what it spoils:
 // tokens are weighted by 1 / rms(y)^2 of the output y = W h, or, where the norm stands behind the
@@ -19,6 +19,7 @@
 #include "quant/calibrate/calibration_set.h"
 #include "quant/calibrate/input_group.h"
 #include "runtime/algebra/dense_matrix.h"
+#include "runtime/forward/capture.h"
 #include "runtime/forward/hidden_store.h"
 #include "runtime/machine/thread_pool.h"
 #include "runtime/observer.h"
@@ -29,10 +30,10 @@ struct InputMoments {
   DenseMatrix<float> h;      // [n, n]
   DenseMatrix<float> cross;  // D [r, n] of the one matrix of the group, or C - H [n, n]
   bool shared = true;        // cross is C - H
-  // Of held-out tokens, how far the paths are apart: E[(h - h') (h - h')^T] [n, n] where the input is
-  // shared, or E[delta_i^2] [1, r].
+  // Of held-out tokens, how far the paths are apart: E[(h - h') (h - h')^T] [n, n] where the input
+  // is shared, or E[delta_i^2] [1, r].
   DenseMatrix<float> gap;
-  double weight = 0.0;       // sum over tokens
+  double weight = 0.0;  // sum over tokens
 };
 
 // The same input through the source's weights.
@@ -49,8 +50,8 @@ class MomentSums final : public Observer {
     int layer;
     bool middle = false;  // the stream is that of the middle of the layer
     TokenWeight weight = TokenWeight::kEven;
-    // The matrix in float32, of a group that adds to the stream or is weighted by its output; and of
-    // the former, the gain of the norm in between, where there is one.
+    // The matrix in float32, of a group that adds to the stream or is weighted by its output; and
+    // of the former, the gain of the norm in between, where there is one.
     MatrixView<const float> matrix{};
     const float* gain = nullptr;
   };
@@ -67,6 +68,7 @@ class MomentSums final : public Observer {
   InputMoments held_out() { return finished(judge_); }
 
  private:
+  const CalibrationText& text() const noexcept { return set_.texts[counter_.text()]; }
   bool direct() const noexcept { return teacher_.stream != nullptr; }
   InputMoments zeros() const;
   void keep_stream(MatrixView<const float> hidden) noexcept;
@@ -83,6 +85,7 @@ class MomentSums final : public Observer {
   ThreadPool& pool_;
   Group group_;
   TeacherInput teacher_;
+  const CalibrationSet& set_;
   ItemCounter counter_;
   std::size_t at_ = 0;
   bool in_layer_ = false;

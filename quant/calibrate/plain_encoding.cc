@@ -25,8 +25,8 @@ void encode_plainly(const KernelTable& kernels, ThreadPool& pool, MatrixView<con
   });
   const auto row = bad.get();
   if (!row) return;
-  throw bad_input(name, fmt::format("row {}: NaN, infinity, or a value beyond what {} can hold", *row,
-                                    format_name(format)));
+  throw bad_input(name, fmt::format("row {}: NaN, infinity, or a value beyond what {} can hold",
+                                    *row, format_name(format)));
 }
 
 }  // namespace lathe

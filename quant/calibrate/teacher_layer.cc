@@ -1,46 +1,22 @@
 #include "quant/calibrate/teacher_layer.h"
 
-#include <algorithm>
-
 namespace lathe {
-namespace {
 
-void keep(MatrixView<const float> rows, const HiddenStore& store, std::size_t at) noexcept {
-  const MatrixView<float> to = store.rows(at, rows.rows);
-  for (std::size_t i = 0; i < rows.rows; ++i) std::copy_n(rows.row(i), rows.cols, to.row(i));
-}
-
-}  // namespace
-
-TeacherLayer::TeacherLayer(const CalibrationSet& set, const WeightSet& weights, int layer,
+TeacherLayer::TeacherLayer(std::span<const RunText> texts, const WeightSet& weights, int layer,
                            const std::string& spill_folder)
-    : counter_(set) {
-  std::size_t n_embd = 0;
+    : capture_(texts) {
+  std::size_t n_items = 0;
+  for (const RunText text : texts) n_items += text.size();
+  const auto store = [&](TensorRole role) {
+    return std::make_unique<HiddenStore>(n_items, weights.get(role, layer).cols, spill_folder);
+  };
   for (std::size_t k = 0; k < kLayerInputs; ++k) {
-    roles_[k] = first_role(static_cast<LayerInput>(k), weights, layer);
-    const std::size_t width = weights.get(roles_[k], layer).cols;
-    if (k == 0) n_embd = width;
-    inputs_[k] = std::make_unique<HiddenStore>(set.n_items(), width, spill_folder);
+    const TensorRole role = first_role(static_cast<LayerInput>(k), weights, layer);
+    inputs_[k] = store(role);
+    capture_.keep_input(role, *inputs_[k]);
   }
-  middle_ = std::make_unique<HiddenStore>(set.n_items(), n_embd, spill_folder);
-}
-
-void TeacherLayer::on_layer_input(int, MatrixView<const float> hidden) noexcept {
-  at_ = counter_.take(hidden.rows);
-}
-
-void TeacherLayer::on_layer_middle(int, MatrixView<const float> hidden) noexcept {
-  keep(hidden, *middle_, at_);
-}
-
-void TeacherLayer::on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept {
-  const auto found = std::find(roles_.begin(), roles_.end(), weight.role);
-  if (found == roles_.end()) return;
-  keep(input, *inputs_[static_cast<std::size_t>(found - roles_.begin())], at_);
-}
-
-void HeadInput::on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept {
-  if (weight.role == TensorRole::kOutput) keep(input, input_, counter_.take(input.rows));
+  middle_ = store(first_role(LayerInput::kAttention, weights, layer));
+  capture_.keep_middle(*middle_);
 }
 
 }  // namespace lathe

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "quant/calibrate/conditioned.h"
 #include "quant/calibrate/rounding/rounding.h"
 #include "runtime/algebra/dense_matrix.h"
 #include "runtime/algebra/products.h"
@@ -9,24 +10,13 @@
 namespace lathe {
 namespace {
 
-// E[x x^T] as calibrated rounding uses it: shrunk towards its diagonal, and damped. Columns that
-// were never excited get the mean.
-DenseMatrix<float> second_moment(MatrixView<const float> x, const RoundingGainOptions& options,
+// E[x x^T] as calibrated rounding uses it.
+DenseMatrix<float> second_moment(MatrixView<const float> x, const CalibrationSettings& settings,
                                  ThreadPool& pool) {
-  const std::size_t n = x.cols;
-  DenseMatrix<float> h(n, n);
+  DenseMatrix<float> h(x.cols, x.cols);
   add_gram<float>(pool, x, h.view());
   mirror_lower<float>(pool, h.view());
-  double trace = 0.0;
-  for (std::size_t j = 0; j < n; ++j) trace += h.row(j)[j];
-  const auto mean = static_cast<float>(trace / static_cast<double>(n));
-  for (std::size_t i = 0; i < n; ++i) {
-    float* const row = h.row(i);
-    const float diagonal = row[i] > 0.0f ? row[i] : mean;
-    for (std::size_t j = 0; j < n; ++j) row[j] *= 1.0f - options.shrinkage;
-    row[i] = diagonal + options.damping * mean;
-  }
-  return h;
+  return conditioned(h, settings.damping, settings.shrinkage);
 }
 
 DenseMatrix<float> spread_rows(const TensorSource& source, const TensorInfo& tensor,
@@ -55,7 +45,7 @@ void GainObserver::on_input(TensorId weight, MatrixView<const float> x,
 RoundingGains GainObserver::round_rows(const TensorInfo& tensor, MatrixView<const float> x) {
   RoundingGains gains;
   gains.fill(1.0);
-  const DenseMatrix<float> h = second_moment(x, options_, pool_);
+  const DenseMatrix<float> h = second_moment(x, options_.settings, pool_);
   const RoundingFactor factor(pool_, h);
   const std::size_t n_rows = options_.n_rows == 0 ? tensor.rows() : options_.n_rows;
   const DenseMatrix<float> rows = spread_rows(source_, tensor, n_rows, kernels_);

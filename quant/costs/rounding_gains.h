@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "quant/calibrate/settings.h"
 #include "quant/costs/fisher_sums.h"
 #include "runtime/tensor_source.h"
 
@@ -16,8 +17,7 @@ namespace lathe {
 struct RoundingGainOptions {
   std::vector<Format> formats;
   std::size_t n_rows = 32;  // of each matrix that are rounded, at even distances
-  float damping = 0.1f;     // as calibrated rounding has it (quant/calibrate/settings.h)
-  float shrinkage = 0.2f;
+  CalibrationSettings settings{};
 };
 
 // By format; 1 where a format has no calibrated rounding.

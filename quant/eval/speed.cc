@@ -104,15 +104,12 @@ SpeedBench::SpeedBench(const Model& model, const KernelTable& kernels, ThreadPoo
       work_(model_work(model, kernels, options_.k_format, options_.v_format)),
       probe_bytes_(
           std::min(static_cast<std::size_t>(work_.token_bytes), dram_probe_bytes(topology))),
-      random_state_(options_.seed),
+      random_(options_.seed),
       watch_(pool) {}
 
-// splitmix64 (Steele, Lea, Flood 2014): any tokens do, but the same ones each time.
+// Any tokens do, but the same ones each time.
 Token SpeedBench::random_token() {
-  std::uint64_t z = random_state_ += 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  tokens_.push_back(static_cast<Token>((z ^ (z >> 31)) % model_.traits().n_vocab));
+  tokens_.push_back(static_cast<Token>(random_.below(model_.traits().n_vocab)));
   return tokens_.back();
 }
 

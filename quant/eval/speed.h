@@ -17,6 +17,7 @@
 
 #include "quant/eval/model_work.h"
 #include "quant/eval/non_finite.h"
+#include "runtime/base/random_numbers.h"
 #include "runtime/machine/probes.h"
 #include "runtime/session.h"
 
@@ -98,7 +99,7 @@ class SpeedBench {
   std::size_t probe_bytes_;
   std::unique_ptr<BandwidthProbe> bandwidth_;  // made when the first test needs it
   std::array<double, kPeakCount> peaks_ = {};  // best seen, multiply-accumulates per second
-  std::uint64_t random_state_;
+  RandomNumbers random_;
   std::vector<Token> tokens_;  // those whose cells the session has
   FiniteWatch watch_;          // looks on while nothing is timed
 };

@@ -14,13 +14,4 @@ FloatTensor::FloatTensor(const KernelTable& kernels, Format format, MatrixView<c
   }
 }
 
-DenseMatrix<float> decoded(const KernelTable& kernels, const WeightView& view) {
-  DenseMatrix<float> out(view.rows, view.cols);
-  const DecodeFn decode = kernels.decode[index_of(view.format)];
-  for (std::size_t r = 0; r < view.rows; ++r) {
-    decode(view.data + r * view.row_stride(), view.cols, out.row(r));
-  }
-  return out;
-}
-
 }  // namespace lathe

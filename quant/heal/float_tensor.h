@@ -33,7 +33,4 @@ constexpr bool is_float_format(Format format) noexcept {
   return format == Format::F32 || format == Format::F16 || format == Format::BF16;
 }
 
-// [rows, cols] of any format.
-DenseMatrix<float> decoded(const KernelTable& kernels, const WeightView& view);
-
 }  // namespace lathe

@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "quant/eval/chunk_texts.h"
-#include "quant/heal/capture.h"
 #include "quant/heal/input_fit.h"
 #include "quant/heal/layer_blocks.h"
 #include "quant/heal/unit_pool.h"
 #include "runtime/base/error.h"
+#include "runtime/forward/capture.h"
 
 namespace lathe {
 namespace {
@@ -41,6 +41,7 @@ class LayerRuns {
   }
 
   const CalibrationRows& rows() const noexcept { return rows_; }
+  std::span<const RunText> texts() const noexcept { return texts_.texts(); }
   Store store(std::size_t width) const {
     return std::make_unique<HiddenStore>(rows_.n_rows(), width, spill_folder_);
   }
@@ -99,7 +100,7 @@ class Healing {
           const HealOptions& options, const HealProgress& progress)
       : pool_(context.pool),
         options_(options),
-        student_(context.model.model, context.kernels),
+        student_(context.model.model, context.kernels, context.pool),
         runs_(context, student_, text, options, progress),
         blocks_(layer_blocks(static_cast<int>(context.model.model.traits().n_layer), pruned)) {
     n_embd_ = context.model.model.traits().n_embd;
@@ -158,7 +159,7 @@ class Healing {
       runs_.now(fmt::format("layer {} of the original", layer));
       const Store middle = runs_.store(n_embd_);
       Store next = runs_.store(n_embd_);
-      Capture capture(runs_.rows().text_rows);
+      Capture capture(runs_.texts());
       capture.keep_middle(*middle);
       if (fits_inputs(block)) {
         capture.keep_input(attention.entry, *out.attention.emplace_back(runs_.store(n_embd_)));
@@ -274,7 +275,7 @@ class Healing {
   Store run_half(const LayerBlock& block, const StageRoles& roles, HiddenStore* entry,
                  HiddenStore* middle) {
     Store features = runs_.store(student_.weights().get(roles.output, block.slot).cols);
-    Capture capture(runs_.rows().text_rows);
+    Capture capture(runs_.texts());
     capture.keep_input(roles.output, *features);
     if (entry != nullptr) capture.keep_input(roles.entry, *entry);
     if (middle != nullptr) capture.keep_middle(*middle);

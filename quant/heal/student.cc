@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/decode_rows.h"
 
 namespace lathe {
 
@@ -16,8 +17,8 @@ WeightSet overlay_of(const Model& model, const ReplacedTensors& tensors) {
   return out;
 }
 
-Student::Student(const Model& model, const KernelTable& kernels)
-    : model_(model), kernels_(kernels), views_(model.weights()) {
+Student::Student(const Model& model, const KernelTable& kernels, ThreadPool& pool)
+    : model_(model), kernels_(kernels), pool_(pool), views_(model.weights()) {
   for (int layer = 0; layer < static_cast<int>(model.traits().n_layer); ++layer) {
     for (std::size_t r = 0; r < kTensorRoleCount; ++r) {
       const TensorId id{static_cast<TensorRole>(r), layer};
@@ -31,10 +32,10 @@ Student::Student(const Model& model, const KernelTable& kernels)
 }
 
 DenseMatrix<float> Student::values(TensorId id) const {
-  return decoded(kernels_, views_.get(id.role, id.layer, id.part));
+  return decoded(kernels_, pool_, views_.get(id.role, id.layer, id.part));
 }
 DenseMatrix<float> Student::original_values(TensorId id) const {
-  return decoded(kernels_, model_.weights().get(id.role, id.layer, id.part));
+  return decoded(kernels_, pool_, model_.weights().get(id.role, id.layer, id.part));
 }
 
 void Student::replace(TensorId id, MatrixView<const float> values) {

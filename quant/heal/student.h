@@ -7,6 +7,7 @@
 #include "quant/heal/float_tensor.h"
 #include "quant/heal/output_fit.h"
 #include "quant/heal/stage_roles.h"
+#include "runtime/machine/thread_pool.h"
 #include "runtime/model.h"
 
 namespace lathe {
@@ -26,7 +27,7 @@ WeightSet overlay_of(const Model& model, const ReplacedTensors& tensors);
 class Student {
  public:
   // Error (kUsage) unless all matrices of layers are of float formats.
-  Student(const Model& model, const KernelTable& kernels);
+  Student(const Model& model, const KernelTable& kernels, ThreadPool& pool);
   Student(const Student&) = delete;
   Student& operator=(const Student&) = delete;
 
@@ -51,6 +52,7 @@ class Student {
  private:
   const Model& model_;
   const KernelTable& kernels_;
+  ThreadPool& pool_;
   WeightSet views_;
   ReplacedTensors replaced_;
 };

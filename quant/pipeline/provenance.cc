@@ -92,12 +92,6 @@ void add_imatrix_keys(const Imatrix& imatrix, Metadata& out) {
   }
 }
 
-Value text_list(const std::vector<std::string>& texts) {
-  StringList list;
-  for (const std::string& text : texts) list.push_back(text);
-  return Value::strings(std::move(list));
-}
-
 // What decided tensors other than the recipe, as their reasons have it ("--tensor-type a=q8_0"):
 // the same for a plan made of options and for its file.
 std::vector<std::string> explicit_rules(const Plan& plan) {
@@ -115,16 +109,16 @@ void add_imatrix_provenance(const Imatrix& imatrix, Metadata& out) {
     out.set("lathe.quantize.imatrix_sha256", Value::text(imatrix.sha256));
   }
   if (imatrix.datasets.empty()) return;
-  out.set("lathe.quantize.imatrix_datasets", text_list(imatrix.datasets));
+  out.set("lathe.quantize.imatrix_datasets", Value::strings(imatrix.datasets));
   const auto& hashes = imatrix.dataset_sha256;
-  if (!hashes.empty()) out.set("lathe.quantize.imatrix_dataset_sha256", text_list(hashes));
+  if (!hashes.empty()) out.set("lathe.quantize.imatrix_dataset_sha256", Value::strings(hashes));
 }
 
 void add_calibration(const UsedCalibration& used, Metadata& out) {
   const CalibrationOrigin& origin = used.origin;
   out.set(kCalibrationKey, Value::text(used.fingerprint));
-  out.set("lathe.calibrate.texts", text_list(origin.texts));
-  out.set("lathe.calibrate.text_sha256", text_list(origin.sha256));
+  out.set("lathe.calibrate.texts", Value::strings(origin.texts));
+  out.set("lathe.calibrate.text_sha256", Value::strings(origin.sha256));
   out.set("lathe.calibrate.tokens", Value::u32(static_cast<std::uint32_t>(origin.n_tokens)));
   out.set("lathe.calibrate.context", Value::u32(static_cast<std::uint32_t>(origin.n_ctx)));
   out.set("lathe.calibrate.settings", Value::text(settings_text(origin.settings)));
@@ -148,7 +142,7 @@ void add_provenance(const QuantizeJob& job, Metadata& out) {
   out.set("lathe.quantize.plan_sha256", Value::text(decisions_sha256(plan)));
   if (plan.edited) out.set("lathe.quantize.plan", Value::text(file_name(plan.origin)));
   if (const auto rules = explicit_rules(plan); !rules.empty()) {
-    out.set("lathe.quantize.rules", text_list(rules));
+    out.set("lathe.quantize.rules", Value::strings(rules));
   }
   out.set("lathe.quantize.source", Value::text(file_name(job.source.path())));
   out.set("lathe.quantize.source_fingerprint", Value::text(source_fingerprint(job)));

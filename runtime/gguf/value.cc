@@ -47,6 +47,12 @@ Value Value::text(std::string v) {
   return out;
 }
 
+Value Value::strings(std::span<const std::string> texts) {
+  StringList list;
+  for (const std::string& text : texts) list.push_back(text);
+  return strings(std::move(list));
+}
+
 Value Value::strings(StringList v) {
   Value out(ValueType::kArray, ValueType::kString);
   out.strings_ = std::move(v);

@@ -119,6 +119,7 @@ class Value {
   static Value boolean(bool v) { return scalar(v); }
   static Value text(std::string v);
   static Value strings(StringList v);
+  static Value strings(std::span<const std::string> texts);
   template <typename T>
   static Value scalar(T v) {
     return raw_scalar(value_type_of<T>(), std::as_bytes(std::span<const T, 1>(&v, 1)));

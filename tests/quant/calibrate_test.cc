@@ -1,5 +1,5 @@
-// Calibrated rounding of whole models: the same tensors for any number of threads, either order of a
-// run, and after a stop; what it is good for, on held-out text.
+// Calibrated rounding of whole models: the same tensors for any number of threads, either order of
+// a run, and after a stop; what it is good for, on held-out text.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -33,7 +33,7 @@ struct Chunks {
     for (std::size_t c = 0; c < n_chunks; ++c) {
       items.emplace_back();
       for (std::size_t i = 0; i < n_ctx; ++i) {
-        items.back().push_back({tokens[c * n_ctx + i], static_cast<std::int32_t>(i), 1, true});
+        items.back().push_back({tokens[c * n_ctx + i], static_cast<std::int32_t>(i)});
       }
     }
     for (std::size_t c = 0; c < n_chunks; ++c) set.texts.push_back({items[c], 1.0, c % 4 == 3});
@@ -68,9 +68,9 @@ class CalibrationOfModels : public testing::TestWithParam<std::string> {
   Bytes run(const Way& way) {
     EXPECT_TRUE(select_kernels("", &kernels_));
     ThreadPool pool({.n_threads = way.n_threads, .pin = false});
-    const Plan plan = make_plan(read_model_header(file_), {.recipe = find_recipe("Q4_K_M"),
-                                                           .imatrix = true,
-                                                           .prune_layers = way.pruned});
+    const Plan plan =
+        make_plan(read_model_header(file_),
+                  {.recipe = find_recipe("Q4_K_M"), .imatrix = true, .prune_layers = way.pruned});
     CalibratedFiles files(CalibratedFiles::folder_for(folder_.file("out.gguf")), "of this test", {},
                           way.resume);
     const RunModel model{.model = *model_, .skipped_layers = way.pruned};
@@ -80,14 +80,15 @@ class CalibrationOfModels : public testing::TestWithParam<std::string> {
                                     .order = way.order,
                                     .group_items = 100,
                                     .spill_folder = way.spill};
-    calibrate({.model = model,
-               .plan = plan,
-               .set = chunks_.set,
-               .kernels = kernels_,
-               .pool = pool,
-               .run = options,
-               .progress = [&](double fraction, std::string_view) { return fraction < way.stop_at; }},
-              files);
+    calibrate(
+        {.model = model,
+         .plan = plan,
+         .set = chunks_.set,
+         .kernels = kernels_,
+         .pool = pool,
+         .run = options,
+         .progress = [&](double fraction, std::string_view) { return fraction < way.stop_at; }},
+        files);
     Bytes bytes;
     for (const CalibratedTensor& t : files.tensors()) {
       const CalibratedFiles::Found found = files.find(t.name);
@@ -160,8 +161,8 @@ std::vector<std::uint8_t> plainly(const KernelTable& kernels, ThreadPool& pool,
 class CalibrationQuality : public testing::TestWithParam<const char*> {};
 
 TEST_P(CalibrationQuality, FilesDivergeLess) {
-  const GgufFile file = GgufFile::open(
-      test::source_path(std::string("tests/data/tiny-") + GetParam() + "-f16.gguf"));
+  const GgufFile file =
+      GgufFile::open(test::source_path(std::string("tests/data/tiny-") + GetParam() + "-f16.gguf"));
   const std::unique_ptr<Model> model = load_model(file);
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata());
   const auto tokens_of = [&](const char* name) {

@@ -32,9 +32,9 @@ const std::string kText = test::source_path("tests/data/demo-calibration.txt");
 class Calibrate : public testing::Test {
  protected:
   test::CommandOutput quantize(std::vector<std::string> more, const std::string& out) const {
-    std::vector<std::string> args = {"quantize",           "--calibrate", kText, "--calibrate-tokens",
-                                     "1024",               "--calibrate-context",
-                                     "128",                "--sweeps",    "0"};
+    std::vector<std::string> args = {"quantize", "--calibrate",         kText, "--calibrate-tokens",
+                                     "1024",     "--calibrate-context", "128", "--sweeps",
+                                     "0"};
     args.insert(args.end(), more.begin(), more.end());
     args.insert(args.end(), {kModel, dir_.file(out), "Q4_K_S"});
     return run_command(add_quantize, std::move(args));
@@ -81,19 +81,19 @@ TEST_F(Calibrate, WhatCannotBeDoneIsRefusedAtOnce) {
   EXPECT_FALSE(std::filesystem::exists(dir_.file("refused.gguf")));
 }
 
-// The danger of calibration: kinds of text that it never saw. OLMo-2 with a text of books, judged on
-// WikiText, against an importance matrix. The mean is lower. The worst tokens are a handful, which
-// differ from one kind of CPU to the next by a factor of two; before tokens were weighted by the norms
-// behind a product, they were more than four times as bad.
+// The danger of calibration: kinds of text that it never saw. OLMo-2 with a text of books, judged
+// on WikiText, against an importance matrix. The mean is lower. The worst tokens are a handful,
+// which differ from one kind of CPU to the next by a factor of two; before tokens were weighted by
+// the norms behind a product, they were more than four times as bad.
 class LongCalibrate : public Calibrate {
  protected:
   struct Divergence {
     double mean, worst;
   };
   Divergence divergence(const std::string& file, const std::string& text) const {
-    const auto run = run_command(add_eval, {"eval", "kld", "--base", kOlmo, "-m", dir_.file(file), "-f",
-                                            kShared + "text/" + text, "--chunks", "12", "--json",
-                                            "--checkpoint", dir_.file("checkpoint")});
+    const auto run = run_command(add_eval, {"eval", "kld", "--base", kOlmo, "-m", dir_.file(file),
+                                            "-f", kShared + "text/" + text, "--chunks", "12",
+                                            "--json", "--checkpoint", dir_.file("checkpoint")});
     const auto json = nlohmann::json::parse(run.text);
     return {json["kld"], json["kld_percentiles"]["99.9"]};
   }
@@ -106,8 +106,9 @@ TEST_F(LongCalibrate, ForeignTextIsNotTheWorseForIt) {
   if (!std::filesystem::exists(kShared + "text/wiki.test.raw")) {
     GTEST_SKIP() << "no " << kShared << "text: the repository stands alone";
   }
-  run_command(add_quantize, {"quantize", "--imatrix", kShared + "golden/trained/tiny-olmo2/imatrix.gguf",
-                             kOlmo, dir_.file("plain.gguf"), "IQ4_NL"});
+  run_command(add_quantize,
+              {"quantize", "--imatrix", kShared + "golden/trained/tiny-olmo2/imatrix.gguf", kOlmo,
+               dir_.file("plain.gguf"), "IQ4_NL"});
   run_command(add_quantize,
               {"quantize", "--calibrate", kShared + "text/books-calibration.txt",
                "--calibrate-tokens", "32768", kOlmo, dir_.file("calibrated.gguf"), "IQ4_NL"});

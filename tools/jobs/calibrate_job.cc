@@ -82,16 +82,13 @@ CalibratedFiles& CalibrateTask::run(const QuantizeJob& job, ThreadPool& pool,
                        .name = file_.path(),
                        .overlay = &weights_};
   const EngineOptions engine{.model = file_.path(), .n_ctx = origin_.n_ctx};
-  OrderOptions order = options_.order;
-  order.spill_folder.clear();  // used here whatever the order is
-  RunOptions run = run_options({model}, engine, order, kernels_, pool, origin_.n_ctx, notes_);
-  run.spill_folder = options_.order.spill_folder;
   calibrate({.model = model,
              .plan = job.plan,
              .set = texts_.set(),
              .kernels = kernels_,
              .pool = pool,
-             .run = run,
+             .run = kept_run_options({model}, engine, options_.order, kernels_, pool, origin_.n_ctx,
+                                     notes_),
              .settings = options_.settings,
              .progress = progress},
             *files_);

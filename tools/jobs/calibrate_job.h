@@ -39,7 +39,6 @@ class CalibrateTask {
                 const ReplacedTensors* replaced, const KernelTable& kernels, const Notes& notes);
   ~CalibrateTask();
 
-  const CalibrationTexts& texts() const noexcept { return texts_; }
   const CalibrationOrigin& origin() const noexcept { return origin_; }
 
   // What decides every byte. The job's identity must be there.

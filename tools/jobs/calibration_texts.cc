@@ -9,7 +9,9 @@
 #include "quant/eval/text_chunks.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
+#include "runtime/base/random_numbers.h"
 #include "runtime/text/tokenizer.h"
+#include "tools/jobs/calibration_chunks.h"
 #include "tools/jobs/texts.h"
 
 namespace lathe {
@@ -20,24 +22,10 @@ constexpr std::size_t kHeldOutEvery = 8;
 std::vector<BatchItem> items_of(std::span<const Token> tokens) {
   std::vector<BatchItem> items;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    items.push_back({tokens[i], static_cast<std::int32_t>(i), sequence_bit(0), true});
+    items.push_back({tokens[i], static_cast<std::int32_t>(i), sequence_bit(0)});
   }
   return items;
 }
-
-// The same on every machine (splitmix64: Steele et al. 2014).
-class RandomNumbers {
- public:
-  std::size_t below(std::size_t n) noexcept {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return static_cast<std::size_t>((z ^ (z >> 31)) % n);
-  }
-
- private:
-  std::uint64_t state_ = 0;
-};
 
 // Deals its tokens in no order, each once before any comes again.
 class TokenDeck {
@@ -122,10 +110,12 @@ void CalibrationTexts::add_text(const GgufFile& file, const std::string& path, s
       warnings_.push_back(warning);
     }
   }
-  const std::size_t n = std::clamp<std::size_t>(budget / n_ctx_, 2, text.n_chunks());
+  const TextChunks chosen = spread_chunks(text, std::max<std::size_t>(2, budget / n_ctx_));
+  const std::size_t n = chosen.n_chunks();
   for (std::size_t k = 0; k < n; ++k) {
-    chunks_.push_back(items_of(text.chunk(k * text.n_chunks() / n)));
-    const bool held_out = k % kHeldOutEvery == kHeldOutEvery - 1 || (n < kHeldOutEvery && k == n - 1);
+    chunks_.push_back(items_of(chosen.chunk(k)));
+    const bool held_out =
+        k % kHeldOutEvery == kHeldOutEvery - 1 || (n < kHeldOutEvery && k == n - 1);
     set_.texts.push_back({chunks_.back(), weight / static_cast<double>(n * n_ctx_), held_out});
   }
 }
@@ -141,14 +131,6 @@ std::string CalibrationTexts::tokens_sha256() const {
   return digest.hex();
 }
 
-std::size_t CalibrationTexts::n_distinct_tokens() const {
-  std::set<Token> seen;
-  for (std::size_t c = 0; c < n_text_chunks_; ++c) {
-    for (const BatchItem& item : chunks_[c]) seen.insert(item.token);
-  }
-  return seen.size();
-}
-
 std::string CalibrationTexts::missing_characters(const GgufFile& file) const {
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata(), file.path());
   std::set<char> all, seen;
@@ -158,8 +140,8 @@ std::string CalibrationTexts::missing_characters(const GgufFile& file) const {
   }
   for (std::size_t id = 0; id < tokenizer.n_vocab(); ++id) {
     const std::string piece = tokenizer.piece(static_cast<Token>(id));
-    const bool shows = piece.size() == 1 && ((piece[0] > ' ' && piece[0] < 127) || piece[0] == '\n' ||
-                                             piece[0] == '\t');
+    const bool shows = piece.size() == 1 &&
+                       ((piece[0] > ' ' && piece[0] < 127) || piece[0] == '\n' || piece[0] == '\t');
     if (!shows) continue;
     all.insert(piece[0]);
     if (used.contains(static_cast<Token>(id))) seen.insert(piece[0]);

@@ -41,7 +41,6 @@ class CalibrationTexts {
   // What the texts lack of the vocabulary: single ASCII characters that are tokens and never occur,
   // as "\n < |"; empty when none is missing.
   std::string missing_characters(const GgufFile& file) const;
-  std::size_t n_distinct_tokens() const;
 
  private:
   void add_text(const GgufFile& file, const std::string& path, std::size_t budget, double weight);

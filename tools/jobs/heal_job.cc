@@ -80,12 +80,9 @@ class HealJob {
             }};
   }
 
-  // The folder for hidden states is used whatever the order is.
   std::unique_ptr<ForwardRunner> runner(std::vector<RunModel> models, std::size_t n_ctx) const {
-    OrderOptions order = request_.order;
-    order.spill_folder.clear();
-    RunOptions run = run_options(models, engine_, order, kernels_, pool_, n_ctx);
-    run.spill_folder = request_.order.spill_folder;
+    const RunOptions run =
+        kept_run_options(models, engine_, request_.order, kernels_, pool_, n_ctx);
     return make_forward_runner(std::move(models), kernels_, pool_, run);
   }
 
@@ -120,12 +117,6 @@ class HealJob {
   HealOptions options_;
 };
 
-Value text_list(const std::vector<std::string>& texts) {
-  StringList list;
-  for (const std::string& text : texts) list.push_back(text);
-  return Value::strings(std::move(list));
-}
-
 }  // namespace
 
 HealOutcome heal_model(const GgufFile& file, const std::vector<int>& pruned,
@@ -138,8 +129,8 @@ HealOutcome heal_model(const GgufFile& file, const std::vector<int>& pruned,
 std::vector<MetadataEntry> heal_provenance(const HealOutcome& outcome,
                                            const std::string& fingerprint) {
   const std::size_t n_tokens = outcome.result.n_fitted + outcome.result.n_held_out;
-  return {{"lathe.heal.text", text_list(outcome.text.names)},
-          {"lathe.heal.text_sha256", text_list(outcome.text.sha256)},
+  return {{"lathe.heal.text", Value::strings(outcome.text.names)},
+          {"lathe.heal.text_sha256", Value::strings(outcome.text.sha256)},
           {"lathe.heal.tokens", Value::u32(static_cast<std::uint32_t>(n_tokens))},
           {"lathe.heal.context", Value::u32(static_cast<std::uint32_t>(outcome.n_ctx))},
           {"lathe.heal.kernels", Value::text(outcome.kernels)},

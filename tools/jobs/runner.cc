@@ -53,6 +53,16 @@ RunOptions run_options(const std::vector<RunModel>& models, const EngineOptions&
   return options;
 }
 
+RunOptions kept_run_options(const std::vector<RunModel>& models, const EngineOptions& engine,
+                            const OrderOptions& order, const KernelTable& kernels,
+                            const ThreadPool& pool, std::size_t n_cells, const Notes& notes) {
+  OrderOptions in_memory = order;
+  in_memory.spill_folder.clear();
+  RunOptions options = run_options(models, engine, in_memory, kernels, pool, n_cells, notes);
+  options.spill_folder = order.spill_folder;
+  return options;
+}
+
 std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,
                                            const EngineOptions& engine, const OrderOptions& order,
                                            const KernelTable& kernels, ThreadPool& pool,

@@ -24,6 +24,12 @@ RunOptions run_options(const std::vector<RunModel>& models, const EngineOptions&
                        const OrderOptions& order, const KernelTable& kernels,
                        const ThreadPool& pool, std::size_t n_cells, const Notes& notes = {});
 
+// The same for runs whose hidden states are kept in any case: in the order's folder, if it has one,
+// whatever the order is.
+RunOptions kept_run_options(const std::vector<RunModel>& models, const EngineOptions& engine,
+                            const OrderOptions& order, const KernelTable& kernels,
+                            const ThreadPool& pool, std::size_t n_cells, const Notes& notes = {});
+
 // What runs texts of up to n_cells tokens through the models, as memory allows; notes say when that
 // is layer by layer. Kernels, pool and models must outlive it.
 std::unique_ptr<ForwardRunner> open_runner(std::vector<RunModel> models,

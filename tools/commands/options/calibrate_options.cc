@@ -10,9 +10,10 @@ namespace lathe {
 void add_calibrate_options(CLI::App& command, CalibrateOptions& options) {
   constexpr const char* kGroup = "Calibrated rounding";
   command
-      .add_option("--calibrate", options.text.files,
-                  "Choose the codes of all matrices by what this text makes of them, layer by layer; "
-                  "may be given several times: texts count the same")
+      .add_option(
+          "--calibrate", options.text.files,
+          "Choose the codes of all matrices by what this text makes of them, layer by layer; "
+          "may be given several times: texts count the same")
       ->allow_extra_args(false)
       ->type_name("TEXT")
       ->group(kGroup);
@@ -22,8 +23,7 @@ void add_calibrate_options(CLI::App& command, CalibrateOptions& options) {
       ->check(whole_number(0, std::size_t{1} << 30))
       ->type_name("N")
       ->group(kGroup);
-  command
-      .add_option("--calibrate-context", options.text.n_ctx, "Tokens of a chunk; 0: 512")
+  command.add_option("--calibrate-context", options.text.n_ctx, "Tokens of a chunk; 0: 512")
       ->check(whole_number(0, std::size_t{1} << 20))
       ->type_name("N")
       ->group(kGroup);

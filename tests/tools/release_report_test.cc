@@ -135,6 +135,19 @@ std::string html_problem(const std::string& page) {
   return open.empty() ? "" : open.back() + " is not closed";
 }
 
+TEST(ReleaseReport, SaysWhatNoTextCanTell) {
+  ReleaseResults r = results_with("books");
+  r.n_comparisons = 8;  // 2^-8 is the first that is below 5 % when there are eight
+  r.texts[0].n_chunks = chunks_needed(r.n_comparisons);
+  EXPECT_THAT(model_card(r), Not(HasSubstr("cannot tell a difference")));
+  --r.texts[0].n_chunks;
+  const std::string words =
+      "The 8 chunks of books cannot tell a difference from noise among so "
+      "many: it takes 9.";
+  EXPECT_THAT(model_card(r), HasSubstr(words));
+  EXPECT_THAT(html_report(r), HasSubstr(words));
+}
+
 TEST(ReleaseReport, HasNoMarkupOfStrangers) {
   const ReleaseResults r = results_with(kHostile);
   const std::string page = html_report(r);

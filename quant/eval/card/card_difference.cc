@@ -67,15 +67,6 @@ std::vector<Difference*> figures_of(std::vector<CardDifference>& differences) {
   return out;
 }
 
-// The fewest chunks with which a difference of texts can pass first among so many comparisons.
-std::size_t chunks_needed(std::size_t n_comparisons) {
-  std::size_t n_chunks = 1;
-  while (least_sign_flip_p(n_chunks) * static_cast<double>(n_comparisons) >= kSignificance) {
-    ++n_chunks;
-  }
-  return n_chunks;
-}
-
 }  // namespace
 
 Difference mean_difference(std::span<const double> reference, std::span<const double> other) {
@@ -120,6 +111,14 @@ CardComparison compare_cards(std::span<const CardPair> pairs) {
 CardComparison compare_cards(const CardModel& reference, const CardModel& other) {
   const CardPair pair{&reference, &other};
   return compare_cards({&pair, 1});
+}
+
+std::size_t chunks_needed(std::size_t n_comparisons) {
+  std::size_t n_chunks = 1;
+  while (least_sign_flip_p(n_chunks) * static_cast<double>(n_comparisons) >= kSignificance) {
+    ++n_chunks;
+  }
+  return n_chunks;
 }
 
 std::string comparison_words(const CardComparison& comparison) {

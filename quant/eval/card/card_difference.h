@@ -48,6 +48,9 @@ struct CardComparison {
 CardComparison compare_cards(std::span<const CardPair> pairs);
 CardComparison compare_cards(const CardModel& reference, const CardModel& other);
 
+// The fewest chunks with which a difference of texts can pass first among so many comparisons.
+std::size_t chunks_needed(std::size_t n_comparisons);
+
 // For below the table: what its marks mean, and how many chunks it takes where there are too few
 // for any difference of the texts to pass.
 std::string comparison_words(const CardComparison& comparison);

@@ -78,6 +78,19 @@ void put_size(const ReleaseModel& model, ReportRow& row) {
   row.cells.push_back({fixed(model.file.bits_per_weight, 2)});
 }
 
+// The texts that are too short to tell any difference from noise; empty for none.
+std::string too_few_chunks(const ReleaseResults& r) {
+  const std::size_t needed = chunks_needed(r.n_comparisons);
+  std::string out;
+  for (const ReleaseTextInput& text : r.texts) {
+    if (text.n_chunks >= needed) continue;
+    out += fmt::format(
+        " The {} {} of {} cannot tell a difference from noise among so many: it takes {}.",
+        text.n_chunks, text.n_chunks == 1 ? "chunk" : "chunks", text.name, needed);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string gigabytes(std::uint64_t bytes) {
@@ -232,7 +245,7 @@ std::string comparison_words(const ReleaseResults& r) {
     out += fmt::format(" Plain files beside variants differ from them in size by {:.1f} % at most.",
                        kPercent * worst);
   }
-  return out;
+  return out + too_few_chunks(r);
 }
 
 ReportTable method_table(const ReleaseResults& r) {

@@ -10,10 +10,10 @@
 #include <span>
 #include <utility>
 
-#include "quant/plan/json_node.h"
 #include "quant/plan/plan.h"
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
+#include "runtime/base/json_node.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/quote.h"
 #include "runtime/gguf/gguf_parse.h"

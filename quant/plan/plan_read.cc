@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "quant/plan/json_node.h"
 #include "quant/plan/plan_file.h"
 #include "runtime/base/error.h"
+#include "runtime/base/json_node.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/quote.h"
 #include "runtime/gguf/gguf_parse.h"

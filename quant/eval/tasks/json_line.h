@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "quant/eval/tasks/readers.h"
-#include "quant/plan/json_node.h"
+#include "runtime/base/json_node.h"
 
 namespace lathe {
 

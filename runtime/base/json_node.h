@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lathe {
@@ -20,8 +21,9 @@ class JsonNode {
 
   JsonNode at(const char* key) const;  // Error when it is missing
   std::optional<JsonNode> find(const char* key) const;
-  std::vector<JsonNode> elements() const;  // of an array
-  std::vector<std::string> keys() const;   // of an object
+  std::vector<JsonNode> elements() const;                         // of an array
+  std::vector<std::string> keys() const;                          // of an object
+  std::vector<std::pair<std::string, JsonNode>> members() const;  // of an object
   // Error unless this is an object with no other keys.
   void check_keys(std::initializer_list<std::string_view> known) const;
 
@@ -29,8 +31,15 @@ class JsonNode {
   const std::string& text() const;
   std::uint64_t uint(std::uint64_t max) const;
   bool boolean() const;
+  double real() const;         // any number
   std::string number() const;  // as it is written in JSON
   std::string kind() const;    // "array", "string", ...
+
+  bool is_null() const noexcept;
+  bool is_text() const noexcept;
+  bool is_array() const noexcept;
+  bool is_object() const noexcept;
+  bool is_whole() const noexcept;  // a number that uint() may give
 
  private:
   JsonNode(const nlohmann::json& json, std::string file, std::string path)

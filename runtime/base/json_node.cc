@@ -1,4 +1,4 @@
-#include "quant/plan/json_node.h"
+#include "runtime/base/json_node.h"
 
 #include <fmt/format.h>
 
@@ -40,7 +40,7 @@ class StructureCheck {
 }  // namespace
 
 void JsonNode::fail(const std::string& problem) const {
-  throw bad_input(file_, path_.empty() ? problem : path_ + ": " + problem);
+  throw bad_input(file_, path_.empty() ? problem : printable(path_) + ": " + problem);
 }
 
 JsonNode JsonNode::at(const char* key) const {
@@ -58,6 +58,16 @@ std::vector<std::string> JsonNode::keys() const {
   if (!json_->is_object()) fail("expected an object, found " + kind());
   std::vector<std::string> out;
   for (const auto& [key, value] : json_->items()) out.push_back(key);
+  return out;
+}
+
+std::vector<std::pair<std::string, JsonNode>> JsonNode::members() const {
+  if (!json_->is_object()) fail("expected an object, found " + kind());
+  std::vector<std::pair<std::string, JsonNode>> out;
+  out.reserve(json_->size());
+  for (const auto& [key, value] : json_->items()) {
+    out.emplace_back(key, JsonNode(value, file_, path_.empty() ? key : path_ + "." + key));
+  }
   return out;
 }
 
@@ -98,12 +108,23 @@ bool JsonNode::boolean() const {
   return json_->get<bool>();
 }
 
+double JsonNode::real() const {
+  if (!json_->is_number()) fail("expected a number, found " + kind());
+  return json_->get<double>();
+}
+
 std::string JsonNode::number() const {
   if (!json_->is_number()) fail("expected a number, found " + kind());
   return json_->dump();
 }
 
 std::string JsonNode::kind() const { return json_->type_name(); }
+
+bool JsonNode::is_null() const noexcept { return json_->is_null(); }
+bool JsonNode::is_text() const noexcept { return json_->is_string(); }
+bool JsonNode::is_array() const noexcept { return json_->is_array(); }
+bool JsonNode::is_object() const noexcept { return json_->is_object(); }
+bool JsonNode::is_whole() const noexcept { return json_->is_number_unsigned(); }
 
 nlohmann::json parse_strict_json(std::string_view text, const std::string& file, int max_depth) {
   StructureCheck check(file, max_depth);

@@ -1,4 +1,5 @@
-// Looks through a model for NaN and infinity before anything is made of it.
+// Looks through a model for NaN and infinity, and for values that the planned format cannot hold,
+// before anything is made of it.
 //
 // Encoders see such values in what they encode; norms, embeddings that keep their type and scales
 // of quantized blocks would pass unseen, or be seen hours later. Every value is decoded once, by
@@ -23,6 +24,9 @@ struct NonFiniteRow {
   std::uint64_t row = 0;  // the first of the tensor
   std::size_t column = 0;
   float value = 0;
+  // Where the value is a number: what the planned format holds at most.
+  Format format = Format::F32;
+  float most = 0;
 };
 
 // The first such value among the tensors that the plan takes from the source, in the plan's order;

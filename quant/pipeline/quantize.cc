@@ -241,6 +241,7 @@ class Pipeline {
     for (std::uint64_t row = 0; row < tensor.rows(); row += chunk_rows) {
       const std::uint64_t n = std::min(chunk_rows, tensor.rows() - row);
       write(from.rows(tensor, row, n, buffer_));
+      from.done_with(tensor);  // what is mapped counts as ours, too
       report(n * tensor.cols());
     }
   }
@@ -259,6 +260,7 @@ class Pipeline {
       for (std::uint64_t row = 0; row < rows_per_mat; row += chunk_rows) {
         const std::uint64_t n = std::min(chunk_rows, rows_per_mat - row);
         write(encoder_.encode(tensor, mat * rows_per_mat + row, n, importance));
+        job_.source.done_with(source);
         report(n * source.cols());
       }
     }

@@ -92,6 +92,8 @@ class Verifier {
       } else {
         digest.update(out_.rows(written, range.first, range.n, {}));
       }
+      job_.source.done_with(planned.source);
+      out_.done_with(written);
       report(range.n * written.cols());
     }
     if (planned.copied()) return;

@@ -169,7 +169,10 @@ ModelIdentity model_identity(const GgufFile& file, const IdentityOptions& option
 ModelIdentity source_identity(const TensorSource& source, ThreadPool& pool,
                               const HashProgress& progress) {
   const std::vector<bool> all(source.tensors().size(), true);
-  return identity_of(source, hash_tensors(source, all, pool, progress));
+  const ReadHints hints{.was_read = [&](const TensorInfo& tensor, std::uint64_t, std::uint64_t) {
+    source.done_with(tensor);
+  }};
+  return identity_of(source, hash_tensors(source, all, pool, progress, hints));
 }
 
 std::string model_fingerprint(const GgufFile& file) { return model_identity(file).fingerprint; }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <utility>
 
 #include "runtime/base/error.h"
@@ -31,6 +32,12 @@ void check_sibling(const Metadata& metadata, std::uint32_t index, std::uint32_t 
 }  // namespace
 
 GgufFile GgufFile::open(const std::string& path, std::string_view suffix) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    throw bad_input(path,
+                    "a folder, expected a GGUF file (`lathe convert` makes one of a "
+                    "checkpoint)");
+  }
   GgufFile out;
   out.files_.emplace_back(path + std::string(suffix));
   out.add_file(path, out.files_.back().bytes());

@@ -25,6 +25,16 @@ constexpr std::array<std::int16_t, 256 + kSpelledOut> make_table() {
 }
 constexpr auto kByteOfCodePoint = make_table();
 
+constexpr std::array<char16_t, 256> make_spelling() {
+  std::array<char16_t, 256> spelling{};
+  for (std::size_t code_point = 0; code_point < kByteOfCodePoint.size(); ++code_point) {
+    const int byte = kByteOfCodePoint[code_point];
+    if (byte >= 0) spelling[static_cast<std::size_t>(byte)] = static_cast<char16_t>(code_point);
+  }
+  return spelling;
+}
+constexpr auto kCodePointOfByte = make_spelling();
+
 }  // namespace
 
 int byte_of_code_point(char32_t code_point) noexcept {
@@ -46,6 +56,13 @@ bool decode_byte_text(std::string_view text, std::string& bytes) {
     pos += c.length;
   }
   return true;
+}
+
+std::string encode_byte_text(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes)
+    append_utf8(text, kCodePointOfByte[static_cast<std::uint8_t>(byte)]);
+  return text;
 }
 
 }  // namespace lathe

@@ -15,4 +15,7 @@ int byte_of_code_point(char32_t code_point) noexcept;
 // text is no valid UTF-8; `bytes` is unspecified then.
 bool decode_byte_text(std::string_view text, std::string& bytes);
 
+// The text that spells these bytes.
+std::string encode_byte_text(std::string_view bytes);
+
 }  // namespace lathe

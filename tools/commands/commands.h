@@ -9,6 +9,7 @@ using AddCommand = void (*)(CLI::App& root, ToolContext& context);
 
 void add_bench(CLI::App& root, ToolContext& context);
 void add_checkpoints(CLI::App& root, ToolContext& context);
+void add_convert(CLI::App& root, ToolContext& context);
 void add_cpu(CLI::App& root, ToolContext& context);
 void add_eval(CLI::App& root, ToolContext& context);
 void add_imatrix(CLI::App& root, ToolContext& context);
@@ -21,10 +22,12 @@ void add_report(CLI::App& root, ToolContext& context);
 void add_run(CLI::App& root, ToolContext& context);
 void add_stats(CLI::App& root, ToolContext& context);
 void add_tokenize(CLI::App& root, ToolContext& context);
+void add_verify(CLI::App& root, ToolContext& context);
 
 inline constexpr AddCommand kCommands[] = {
-    add_bench, add_checkpoints, add_cpu,     add_eval,   add_imatrix, add_inspect, add_measure,
-    add_plan,  add_quantize,    add_release, add_report, add_run,     add_stats,   add_tokenize,
+    add_bench,   add_checkpoints, add_convert,  add_cpu,      add_eval,    add_imatrix,
+    add_inspect, add_measure,     add_plan,     add_quantize, add_release, add_report,
+    add_run,     add_stats,       add_tokenize, add_verify,
 };
 
 }  // namespace lathe

@@ -146,7 +146,7 @@ void add_plan(CLI::App& root, ToolContext& context) {
   auto options = std::make_shared<PlanCommand>();
   CLI::App* command = root.add_subcommand(
       "plan", "Show what becomes of each tensor of a model, and write it down as a plan file");
-  command->add_option("model", options->plan.model, "The model: a GGUF file")
+  command->add_option("model", options->plan.model, "The model: a GGUF file or a checkpoint folder")
       ->required()
       ->type_name("MODEL");
   command->add_option("recipe", options->recipe, "The recipe (see below), or --recipe")

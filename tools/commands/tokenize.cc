@@ -41,7 +41,9 @@ void run(const TokenizeCommand& command) {
 void add_tokenize(CLI::App& root, ToolContext&) {
   auto options = std::make_shared<TokenizeCommand>();
   CLI::App* command = root.add_subcommand("tokenize", "Show the tokens of a text");
-  command->add_option("-m,--model", options->request.model, "GGUF file, a vocabulary suffices")
+  command
+      ->add_option("-m,--model", options->request.model,
+                   "GGUF file (a vocabulary suffices) or checkpoint folder")
       ->required()
       ->type_name("FILE");
   CLI::Option* prompt =

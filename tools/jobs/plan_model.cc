@@ -4,12 +4,14 @@
 
 #include <utility>
 
+#include "models/import/import_checkpoint.h"
 #include "models/registry.h"
 #include "quant/imatrix/imatrix_origin.h"
 #include "quant/plan/layer_list.h"
 #include "quant/plan/plan_file.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
+#include "tools/jobs/plan_source.h"
 
 namespace lathe {
 namespace {
@@ -121,21 +123,31 @@ Plan plan_of(const PlanOptions& options, const ModelHeader& model) {
                                    : plan_for_model(read_plan(options.plan_file), model);
 }
 
-PlannedModel plan_model(const PlanOptions& options) {
-  check_any(options);  // before the model is opened
+PlannedModel plan_source(const PlanOptions& options, std::unique_ptr<TensorSource> source,
+                         std::optional<ModelIdentity> identity) {
+  check_any(options);
   PlannedModel model;
-  auto file = std::make_unique<GgufFile>(GgufFile::open(options.model));
-  model.header = read_model_header(*file);
-  if (options.identify) model.identity = options.identify(*file);
-  model.source = std::move(file);
+  model.source = std::move(source);
+  model.identity = std::move(identity);
+  model.header = read_model_header(*model.source);
   if (!options.imatrix.empty()) {
     model.imatrix = read_imatrix(options.imatrix);
-    const ModelIdentity* identity = model.identity ? &*model.identity : nullptr;
-    model.imatrix_notes = fit_imatrix(*model.imatrix, origin_of(*model.source, identity),
-                                      options.allow_foreign_imatrix);
+    const ModelIdentity* known = model.identity ? &*model.identity : nullptr;
+    model.imatrix_notes =
+        fit_imatrix(*model.imatrix, origin_of(*model.source, known), options.allow_foreign_imatrix);
   }
   model.plan = plan_of(options, model.header);
   return model;
+}
+
+PlannedModel plan_model(const PlanOptions& options) {
+  check_any(options);  // before the model is opened
+  if (is_checkpoint(options.model)) {
+    return plan_source(options, open_source(options.model), std::nullopt);
+  }
+  auto file = std::make_unique<GgufFile>(GgufFile::open(options.model));
+  auto identity = options.identify ? std::optional(options.identify(*file)) : std::nullopt;
+  return plan_source(options, std::move(file), std::move(identity));
 }
 
 }  // namespace lathe

@@ -12,7 +12,9 @@
 #include "quant/pipeline/provenance.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
+#include "runtime/checkpoint/file_hashes.h"
 #include "runtime/text/tokenizer.h"
+#include "tools/jobs/plan_source.h"
 #include "tools/jobs/rehearsal.h"
 
 namespace lathe {
@@ -86,6 +88,32 @@ PlanOptions with_identity(const QuantizeOptions& options) {
   return plan;
 }
 
+// The files of a checkpoint, each as "NAME SHA256": what hubs say of them, too.
+MetadataEntry checkpoint_provenance(const TensorSource& source, const HashProgress& progress) {
+  ThreadPool pool({.pin = false});
+  const auto files = dynamic_cast<const CheckpointSource&>(source).files();
+  const std::vector<std::string> hashes = sha256_of_files(files, pool, progress);
+  StringList list;
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    const fs::path path = files[i].path();
+    list.push_back(fmt::format("{} {}", path.filename().string(), hashes[i]));
+  }
+  return {"lathe.convert.files", Value::strings(std::move(list))};
+}
+
+// A checkpoint is read whole to say what it is, at each run.
+PlannedModel open_and_plan(const QuantizeOptions& options) {
+  const PlanOptions plan = with_identity(options);
+  if (!is_checkpoint(plan.model)) return plan_model(plan);
+  auto source = open_source(plan.model, options.import, options.import_notes);
+  std::optional<ModelIdentity> identity;
+  if (options.identify) {
+    ThreadPool pool({.pin = false});
+    identity = source_identity(*source, pool, options.hashing);
+  }
+  return plan_source(plan, std::move(source), std::move(identity));
+}
+
 }  // namespace
 
 std::string default_output(const PlanOptions& options) {
@@ -102,8 +130,11 @@ std::string default_output(const PlanOptions& options) {
 }
 
 QuantizeTask::QuantizeTask(const QuantizeOptions& options)
-    : options_(options), model_(plan_model(with_identity(options))) {
+    : options_(options), model_(open_and_plan(options)) {
   if (!options.reuse.empty()) older_ = GgufFile::open(options.reuse);
+  if (options.identify && options.provenance && is_checkpoint(options.plan.model)) {
+    steps_.push_back(checkpoint_provenance(*model_.source, options.hashing));
+  }
   make_job();
 }
 
@@ -127,11 +158,15 @@ void QuantizeTask::make_job() {
 HealOutcome QuantizeTask::heal(const HealRequest& request, const KernelTable& kernels,
                                ThreadPool& pool, const Notes& notes, const JobProgress& progress) {
   const auto* file = dynamic_cast<const GgufFile*>(model_.source.get());
-  if (file == nullptr) throw usage_error("--heal wants a GGUF file");
+  if (file == nullptr)
+    throw usage_error("--heal runs the model, for which it must be a GGUF file: convert it first");
   check_before_work(*job_);
   HealOutcome outcome =
       heal_model(*file, model_.plan.pruned_layers, request, kernels, pool, notes, progress);
-  steps_ = heal_provenance(outcome, model_.identity ? model_.identity->fingerprint : "");
+  for (MetadataEntry& step :
+       heal_provenance(outcome, model_.identity ? model_.identity->fingerprint : "")) {
+    steps_.push_back(std::move(step));
+  }
   if (model_.imatrix) take_importance(outcome.result, *model_.imatrix);
   model_.source =
       std::make_unique<HealedSource>(std::move(model_.source), std::move(outcome.result.tensors));
@@ -151,7 +186,9 @@ void QuantizeTask::calibrate(const KernelTable& kernels, ThreadPool& pool) {
   const auto* healed = dynamic_cast<const HealedSource*>(model_.source.get());
   const TensorSource& opened = healed == nullptr ? *model_.source : healed->original();
   const auto* file = dynamic_cast<const GgufFile*>(&opened);
-  if (file == nullptr) throw usage_error("calibration runs GGUF models only");
+  if (file == nullptr)
+    throw usage_error(
+        "--calibrate runs the model, for which it must be a GGUF file: convert it first");
   CalibrateOptions options = options_.calibrate;
   options.resume = options_.resume;
   if (options.resume && resumable_tensors(job_->out_path) == 0 &&

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "models/import/import_checkpoint.h"
 #include "quant/calibrate/use_calibration.h"
 #include "quant/pipeline/quantize.h"
 #include "runtime/gguf/gguf_file.h"
@@ -20,7 +21,9 @@ namespace lathe {
 
 struct QuantizeOptions {
   PlanOptions plan;
-  std::string out;  // empty: default_output()
+  ImportOptions import = {};  // of a checkpoint
+  Notes import_notes = {};    // what is left out of one
+  std::string out;            // empty: default_output()
   std::string reuse;
   SplitRequest split;
   CalibrateOptions calibrate;

@@ -1,13 +1,13 @@
 #include "tools/jobs/tokenization.h"
 
-#include "runtime/gguf/gguf_file.h"
+#include "models/import/import_checkpoint.h"
 #include "tools/jobs/texts.h"
 
 namespace lathe {
 
 Tokenization tokenize(const TokenizeRequest& request, const Notes& notes) {
-  const Tokenizer tokenizer =
-      Tokenizer::from_metadata(GgufFile::open(request.model).metadata(), request.model);
+  const auto source = open_source(request.model);
+  const Tokenizer tokenizer = Tokenizer::from_metadata(source->metadata(), request.model);
   const EncodeOptions encode = {.add_special = true, .parse_special = request.parse_special};
   for (const std::string& warning :
        reading_warnings(tokenizer, request.text, request.text_name, encode)) {

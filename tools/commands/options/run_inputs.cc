@@ -1,10 +1,34 @@
 #include "tools/commands/options/run_inputs.h"
 
+#include <filesystem>
+
 #include "runtime/gguf/split_name.h"
 
 namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What a checkpoint is read from; results may lie in its folder.
+void reads_checkpoint(OutputGate& gate, const std::string& folder, std::string_view what) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    const std::string type = entry.path().extension().string();
+    const bool is_read = type == ".safetensors" || type == ".json" || type == ".jinja" ||
+                         type == ".md" || name.starts_with("tokenizer.model");
+    if (is_read) gate.reads(entry.path().string(), what);
+  }
+}
+
+}  // namespace
 
 void reads_model(OutputGate& gate, const std::string& path, std::string_view what) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) {
+    reads_checkpoint(gate, path, what);
+    return;
+  }
   gate.reads(path, what);
   const auto split = parse_split_name(path);
   if (!split) return;

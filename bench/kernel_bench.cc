@@ -50,7 +50,8 @@ class Operands {
   }
 
   void vec() noexcept {
-    kernels_.matvec(weights_.data(), row_stride_, shape_.rows, shape_.cols, acts_.data(), out());
+    kernels_.matvec(weights_.data(), row_stride_, shape_.rows, shape_.cols, acts_.data(),
+                    act_stride_, shape_.tokens, out(), shape_.rows);
   }
 
   void panels() noexcept {

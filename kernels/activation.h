@@ -11,6 +11,7 @@
 //   bias16  int32 [n / 16]  -128 * sum of 16 codes: what a dot product of codes with weights that
 //   bias32  int32 [n / 32]  are stored as (w + 128) starts from, so that u8 x s8 instructions serve
 //                           signed weights at no cost
+//   words16 int16 [n / 16]  sum of 16 codes: meets integer minimums and offsets two at a time
 //
 // inverse = 127 / max|x|, one float32 division. Where max|x| < 2^-120 (the quotient could overflow)
 // the block counts as zero: scale 0, codes 0. So defined, all tiers give the same bytes for finite
@@ -32,9 +33,10 @@ static constexpr std::size_t round_up_64(std::size_t bytes) noexcept {
 }
 
 struct ActLayout {
-  std::size_t scales, sums16, sums32, bias16, bias32;  // byte offsets in a row; codes are at 0
-  std::size_t row_bytes;                               // a multiple of 64
-  std::size_t scale_elems;                             // columns per scale
+  std::size_t scales, sums16, sums32, bias16, bias32,
+      words16;              // byte offsets in a row; codes are at 0
+  std::size_t row_bytes;    // a multiple of 64
+  std::size_t scale_elems;  // columns per scale
 };
 
 static constexpr ActLayout act_layout(ActKind kind, std::size_t n) noexcept {
@@ -49,7 +51,8 @@ static constexpr ActLayout act_layout(ActKind kind, std::size_t n) noexcept {
   l.sums32 = l.sums16 + round_up_64(n / 16 * 4);
   l.bias16 = l.sums32 + round_up_64(n / 32 * 4);
   l.bias32 = l.bias16 + round_up_64(n / 16 * 4);
-  l.row_bytes = l.bias32 + round_up_64(n / 32 * 4);
+  l.words16 = l.bias32 + round_up_64(n / 32 * 4);
+  l.row_bytes = l.words16 + round_up_64(n / 16 * 2);
   return l;
 }
 
@@ -61,6 +64,7 @@ struct ActRow {
   const float* sums32;
   const std::int32_t* bias16;
   const std::int32_t* bias32;
+  const std::int16_t* words16;
 
   // Always inlined: the tiers must not share a copy (kernels/tiers.h).
   [[gnu::always_inline]] ActRow(const void* row, const ActLayout& l) noexcept {
@@ -71,6 +75,7 @@ struct ActRow {
     sums32 = reinterpret_cast<const float*>(p + l.sums32);
     bias16 = reinterpret_cast<const std::int32_t*>(p + l.bias16);
     bias32 = reinterpret_cast<const std::int32_t*>(p + l.bias32);
+    words16 = reinterpret_cast<const std::int16_t*>(p + l.words16);
   }
 };
 

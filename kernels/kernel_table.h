@@ -6,11 +6,12 @@
 // accept any length that the format allows (tails included).
 //
 // Two ways to multiply by a weight matrix W [n_rows, n_cols] that lies in GGUF blocks:
-//   matvec   one token: dot products on the blocks as they lie; bound by memory bandwidth;
+//   matvec   one or few tokens: dot products on the blocks as they lie; bound by memory bandwidth;
 //   panels   many tokens: `pack` unpacks panel_rows rows once into a cache-resident panel in the
 //            layout that the tier's inner loop wants, `multiply` uses it for all tokens.
-// With panels, a result depends on its own row and token only: the order of operations along k is
-// fixed and does not depend on the number of tokens, the tile, the tail or the thread.
+// Either way a result depends on its own row and token only: the order of operations along k is
+// fixed and does not depend on the number of tokens, the tile, the tail or the thread. The two ways
+// differ in that order, so their results agree within rounding.
 #pragma once
 
 #include <cstddef>
@@ -40,9 +41,10 @@ using EncodeFn = void (*)(const float* x, std::size_t n, void* blocks) noexcept;
 // One float row of n columns to a converted row (kernels/activation.h).
 using QuantizeActFn = void (*)(const float* x, std::size_t n, void* row) noexcept;
 
-// y[r] = sum over columns of W[r, c] * act[c]; row_stride in bytes.
+// y[t * y_stride + r] = row r . token t; row_stride and act_stride in bytes, y_stride in floats.
 using MatvecFn = void (*)(const void* w, std::size_t row_stride, std::size_t n_rows,
-                          std::size_t n_cols, const void* act, float* y) noexcept;
+                          std::size_t n_cols, const void* act, std::size_t act_stride,
+                          std::size_t n_tokens, float* y, std::size_t y_stride) noexcept;
 
 // Packs n_rows <= panel_rows rows; missing rows of the panel are filled so that multiply is safe.
 using PackFn = void (*)(const void* w, std::size_t row_stride, std::size_t n_rows,

@@ -11,10 +11,12 @@
 
 namespace lathe {
 
-// Which way matrix products go (kernels/kernel_table.h).
+// Which way matrix products go (kernels/kernel_table.h): said by the kind of step, not by the
+// number of its tokens, because the two differ in their last bits. Within each, the results of a
+// token are the same to the bit for any split into batches.
 enum class MatmulPath {
-  kPanel,   // prompts, evaluation, importance matrices: bit-identical for any split into batches
-  kMatvec,  // generation: each token's dot products straight from the blocks
+  kPanel,   // prompts, evaluation, importance matrices
+  kMatvec,  // generation, of one token or of several at once: straight from the blocks
 };
 
 struct ExecContext {

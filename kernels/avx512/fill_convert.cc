@@ -81,6 +81,7 @@ inline void store_sums(uint8_t* row, const ActLayout& layout, size_t n) noexcept
     const __m256i sums32 = _mm512_cvtepi64_epi32(neighbours);
     const __mmask8 half = static_cast<__mmask8>(first_lanes(n / 32 - g / 2));
     _mm512_mask_storeu_ps(row + layout.sums16 + 4 * g, lanes, _mm512_cvtepi32_ps(sums));
+    _mm256_mask_storeu_epi16(row + layout.words16 + 2 * g, lanes, _mm512_cvtepi32_epi16(sums));
     _mm512_mask_storeu_epi32(row + layout.bias16 + 4 * g, lanes,
                              _mm512_mullo_epi32(sums, minus128));
     _mm256_mask_storeu_ps(reinterpret_cast<float*>(row + layout.sums32 + 2 * g), half,

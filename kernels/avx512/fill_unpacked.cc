@@ -18,7 +18,7 @@ void set_unpacked(KernelTable& table) noexcept {
     table.unpack[index_of(F)] = unpack_entry<F>;
     table.decode[index_of(F)] = decode<F>;
     MatmulKernels& m = table.matmul[index_of(F)];
-    m.matvec = matvec_unpacked<F>;
+    m.matvec = matvec<F, UnpackedDot<F>>;
     m.matvec_name = "avx512 unpacked";
     m.pack = pack_int8<F>;
     m.panel_bytes = panel_bytes<F>;

@@ -1,7 +1,8 @@
-// Matrix times one token for any integer format: 256 columns of a row are unpacked to the stack and
-// meet the activations with vpdpbusd.
+// Any integer format times few tokens: 256 columns of a row are unpacked to the stack and meet
+// the activations with vpdpbusd.
 #pragma once
 
+#include "kernels/avx512/matvec.h"
 #include "kernels/avx512/unpack.h"
 
 namespace lathe {
@@ -72,35 +73,57 @@ inline void add_unpacked(const UnpackedChunk& w, const ActRow& x, size_t c, size
   }
 }
 
+// The last n < 256 columns of a row, from column c on.
+template <size_t T, Format F>
+inline void add_tail(const uint8_t* row, size_t c, size_t n, const Tokens& x,
+                     __m512 sum[T]) noexcept {
+  UnpackedChunk chunk = {};
+  unpack<F>(row + row_bytes(F, c), n, chunk.codes, chunk.scales, chunk.mins);
+  for (size_t t = 0; t < T; ++t) {
+    __m512 parts[2] = {sum[t], _mm512_setzero_ps()};
+    add_unpacked<F, false>(chunk, x.parts(t), c, n, parts);
+    sum[t] = _mm512_add_ps(parts[0], parts[1]);
+  }
+}
+
 // Chunks are unpacked one ahead of their use: vectors are loaded from what scalars and shorter
 // vectors stored, which the store buffer cannot forward.
 template <Format F>
-inline float dot_unpacked(const uint8_t* row, size_t n_cols, const ActRow& x,
-                          UnpackedChunk chunks[2]) noexcept {
-  const auto fill = [&](size_t c) noexcept {
-    UnpackedChunk& w = chunks[c / 256 % 2];
-    unpack<F>(row + row_bytes(F, c), min_of(256, n_cols - c), w.codes, w.scales, w.mins);
-  };
-  __m512 sum[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-  fill(0);
-  size_t c = 0;
-  for (; c + 256 <= n_cols; c += 256) {
-    if (c + 256 < n_cols) fill(c + 256);
-    add_unpacked<F, true>(chunks[c / 256 % 2], x, c, 256, sum);
+struct UnpackedDot {
+  template <size_t T>
+  static void dot(const Rows& rows, size_t n_cols, const Tokens& x, const Results& out) noexcept {
+    for (size_t r = 0; r < min_of(kTileRows<T>, rows.n_valid); ++r) {
+      dot_row<T>(rows.first + r * rows.stride, n_cols, x, out.from(r, 0));
+    }
   }
-  if (c < n_cols) add_unpacked<F, false>(chunks[c / 256 % 2], x, c, n_cols - c, sum);
-  return _mm512_reduce_add_ps(_mm512_add_ps(sum[0], sum[1]));
-}
 
-template <Format F>
-void matvec_unpacked(const void* w, size_t row_stride, size_t n_rows, size_t n_cols,
-                     const void* act, float* y) noexcept {
-  const ActRow x(act, act_layout(format_info(F).act, n_cols));
-  UnpackedChunk chunks[2] = {};
-  for (size_t r = 0; r < n_rows; ++r) {
-    y[r] = dot_unpacked<F>(static_cast<const uint8_t*>(w) + r * row_stride, n_cols, x, chunks);
+ private:
+  template <size_t T>
+  static void dot_row(const uint8_t* row, size_t n_cols, const Tokens& x,
+                      const Results& out) noexcept {
+    UnpackedChunk chunks[2] = {};
+    const auto fill = [&](size_t c) noexcept {
+      UnpackedChunk& w = chunks[c / 256 % 2];
+      unpack<F>(row + row_bytes(F, c), min_of(256, n_cols - c), w.codes, w.scales, w.mins);
+    };
+    __m512 sum[T][2];
+    for (auto& s : sum) s[0] = s[1] = _mm512_setzero_ps();
+    fill(0);
+    size_t c = 0;
+    for (; c + 256 <= n_cols; c += 256) {
+      if (c + 256 < n_cols) fill(c + 256);
+      for (size_t t = 0; t < T; ++t) {
+        add_unpacked<F, true>(chunks[c / 256 % 2], x.parts(t), c, 256, sum[t]);
+      }
+    }
+    for (size_t t = 0; t < T; ++t) {
+      if (c < n_cols) {
+        add_unpacked<F, false>(chunks[c / 256 % 2], x.parts(t), c, n_cols - c, sum[t]);
+      }
+      out.at(0, t) = _mm512_reduce_add_ps(_mm512_add_ps(sum[t][0], sum[t][1]));
+    }
   }
-}
+};
 
 }  // namespace
 }  // namespace lathe

@@ -68,6 +68,7 @@ void to_int8(const float* x, std::size_t n, void* row) noexcept {
   auto* sums32 = reinterpret_cast<float*>(p + layout.sums32);
   auto* bias16 = reinterpret_cast<std::int32_t*>(p + layout.bias16);
   auto* bias32 = reinterpret_cast<std::int32_t*>(p + layout.bias32);
+  auto* words16 = reinterpret_cast<std::int16_t*>(p + layout.words16);
   for (std::size_t b = 0; b < n / kElems; ++b) {
     const CommonScale common(largest_magnitude<kElems>(x + b * kElems));
     scales[b] = common.scale;
@@ -82,6 +83,8 @@ void to_int8(const float* x, std::size_t n, void* row) noexcept {
       bias16[2 * g] = -128 * low;
       bias16[2 * g + 1] = -128 * high;
       bias32[g] = -128 * (low + high);
+      words16[2 * g] = static_cast<std::int16_t>(low);
+      words16[2 * g + 1] = static_cast<std::int16_t>(high);
     }
   }
 }

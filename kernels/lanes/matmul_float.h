@@ -20,36 +20,59 @@ constexpr std::size_t kFloatPanelRows = kFloatStripRows * kFloatStrips;
 constexpr std::size_t kFloatTokens = 6;
 constexpr std::size_t kWidenColumns = 256;  // columns of bfloat16 activations widened at a time
 
-// ---- one token
+// ---- few tokens, on the rows as they lie
 
-template <Format W, Format A>
-float dot_floats(const typename FloatElem<W>::Type* w, const typename FloatElem<A>::Type* a,
-                 std::size_t n) noexcept {
+// Token t of T: its row starts at a + t * a_stride, its result goes to y[t * y_stride].
+template <Format W, Format A, int T>
+void dot_floats(const typename FloatElem<W>::Type* w, const typename FloatElem<A>::Type* a,
+                std::size_t a_stride, std::size_t n, float* y, std::size_t y_stride) noexcept {
   using We = FloatElem<W>;
   using Ae = FloatElem<A>;
-  F32x8 s[4] = {zero(), zero(), zero(), zero()};
+  F32x8 s[T][4];
+  for (auto& token : s) token[0] = token[1] = token[2] = token[3] = zero();
   std::size_t i = 0;
   for (; i + 32 <= n; i += 32) {
     prefetch(w + i, 32 * sizeof *w);
-    for (std::size_t k = 0; k < 4; ++k) {
-      s[k] = fma(We::load_8(w + i + 8 * k), Ae::load_8(a + i + 8 * k), s[k]);
-    }
+    unroll<4>([&](auto k) LATHE_LAMBDA_INLINE {
+      constexpr int kK = decltype(k)::value;
+      const F32x8 v = We::load_8(w + i + 8 * kK);
+      unroll<T>([&](auto t) LATHE_LAMBDA_INLINE {
+        constexpr int kT = decltype(t)::value;
+        s[kT][kK] = fma(v, Ae::load_8(a + kT * a_stride + i + 8 * kK), s[kT][kK]);
+      });
+    });
   }
-  for (; i + 8 <= n; i += 8) s[0] = fma(We::load_8(w + i), Ae::load_8(a + i), s[0]);
-  float tail = 0.0f;
-  for (; i < n; ++i) tail = __builtin_fmaf(We::load_1(w + i), Ae::load_1(a + i), tail);
-  return sum((s[0] + s[1]) + (s[2] + s[3])) + tail;
+  for (; i + 8 <= n; i += 8) {
+    const F32x8 v = We::load_8(w + i);
+    for (int t = 0; t < T; ++t) s[t][0] = fma(v, Ae::load_8(a + t * a_stride + i), s[t][0]);
+  }
+  for (int t = 0; t < T; ++t) {
+    float tail = 0.0f;
+    for (std::size_t j = i; j < n; ++j) {
+      tail = __builtin_fmaf(We::load_1(w + j), Ae::load_1(a + t * a_stride + j), tail);
+    }
+    y[t * y_stride] = sum((s[t][0] + s[t][1]) + (s[t][2] + s[t][3])) + tail;
+  }
 }
 
 template <Format W, Format A>
 void matvec_floats(const void* w, std::size_t row_stride, std::size_t n_rows, std::size_t n_cols,
-                   const void* act, float* y) noexcept {
+                   const void* act, std::size_t act_stride, std::size_t n_tokens, float* y,
+                   std::size_t y_stride) noexcept {
   using WType = typename FloatElem<W>::Type;
   using AType = typename FloatElem<A>::Type;
+  const auto* a = static_cast<const AType*>(act);
+  const std::size_t a_stride = act_stride / sizeof(AType);
   for (std::size_t r = 0; r < n_rows; ++r) {
-    const auto* row = static_cast<const std::uint8_t*>(w) + r * row_stride;
-    y[r] = dot_floats<W, A>(reinterpret_cast<const WType*>(row), static_cast<const AType*>(act),
-                            n_cols);
+    const auto* row =
+        reinterpret_cast<const WType*>(static_cast<const std::uint8_t*>(w) + r * row_stride);
+    std::size_t t = 0;
+    for (; t + 2 <= n_tokens; t += 2) {
+      dot_floats<W, A, 2>(row, a + t * a_stride, a_stride, n_cols, y + t * y_stride + r, y_stride);
+    }
+    if (t < n_tokens) {
+      dot_floats<W, A, 1>(row, a + t * a_stride, a_stride, n_cols, y + t * y_stride + r, y_stride);
+    }
   }
 }
 

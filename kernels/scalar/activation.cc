@@ -35,6 +35,7 @@ void to_int8(const float* x, std::size_t n, void* row) noexcept {
   auto* sums32 = reinterpret_cast<float*>(p + layout.sums32);
   auto* bias16 = reinterpret_cast<std::int32_t*>(p + layout.bias16);
   auto* bias32 = reinterpret_cast<std::int32_t*>(p + layout.bias32);
+  auto* words16 = reinterpret_cast<std::int16_t*>(p + layout.words16);
   for (std::size_t i = 0; i < n / kElems; ++i) {
     scales[i] = round_to_int8<kElems>(x + i * kElems, codes + i * kElems);
   }
@@ -47,6 +48,8 @@ void to_int8(const float* x, std::size_t n, void* row) noexcept {
     bias16[2 * i] = -128 * low;
     bias16[2 * i + 1] = -128 * high;
     bias32[i] = -128 * (low + high);
+    words16[2 * i] = static_cast<std::int16_t>(low);
+    words16[2 * i + 1] = static_cast<std::int16_t>(high);
   }
 }
 

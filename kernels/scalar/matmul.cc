@@ -60,22 +60,26 @@ inline float dot_unpacked(const std::int8_t* codes, const float* scales, const f
 
 template <Format F>
 void matvec(const void* w, std::size_t row_stride, std::size_t n_rows, std::size_t n_cols,
-            const void* act, float* y) noexcept {
+            const void* act, std::size_t act_stride, std::size_t n_tokens, float* y,
+            std::size_t y_stride) noexcept {
   constexpr FormatInfo kInfo = format_info(F);
   constexpr std::size_t kGroups = kInfo.block_elems / kInfo.group;
-  const ActRow token(act, act_layout(kInfo.act, n_cols));
+  const ActLayout act_parts = act_layout(kInfo.act, n_cols);
   std::int8_t codes[kInfo.block_elems];
   float scales[kGroups], mins[kGroups];
   for (std::size_t r = 0; r < n_rows; ++r) {
     const auto* row = static_cast<const std::uint8_t*>(w) + r * row_stride;
     const auto* blocks = reinterpret_cast<const typename BlockOf<F>::Type*>(row);
-    float sum = 0.0f;
+    for (std::size_t t = 0; t < n_tokens; ++t) y[t * y_stride + r] = 0.0f;
     for (std::size_t i = 0; i < n_cols / kInfo.block_elems; ++i) {
       unpack_block(blocks[i], codes, scales, mins);
-      sum = dot_unpacked<F>(codes, scales, mins, token, i * kInfo.block_elems, kInfo.block_elems,
-                            sum);
+      for (std::size_t t = 0; t < n_tokens; ++t) {
+        const ActRow token(static_cast<const std::uint8_t*>(act) + t * act_stride, act_parts);
+        float& sum = y[t * y_stride + r];
+        sum = dot_unpacked<F>(codes, scales, mins, token, i * kInfo.block_elems, kInfo.block_elems,
+                              sum);
+      }
     }
-    y[r] = sum;
   }
 }
 
@@ -119,10 +123,15 @@ void multiply(const void* panel, std::size_t n_rows, std::size_t n_cols, const v
 
 template <typename W, typename A>
 void matvec_floats(const void* w, std::size_t row_stride, std::size_t n_rows, std::size_t n_cols,
-                   const void* act, float* y) noexcept {
+                   const void* act, std::size_t act_stride, std::size_t n_tokens, float* y,
+                   std::size_t y_stride) noexcept {
   for (std::size_t r = 0; r < n_rows; ++r) {
     const auto* row = static_cast<const std::uint8_t*>(w) + r * row_stride;
-    y[r] = dot_floats(reinterpret_cast<const W*>(row), static_cast<const A*>(act), n_cols);
+    for (std::size_t t = 0; t < n_tokens; ++t) {
+      const auto* token = static_cast<const std::uint8_t*>(act) + t * act_stride;
+      y[t * y_stride + r] =
+          dot_floats(reinterpret_cast<const W*>(row), reinterpret_cast<const A*>(token), n_cols);
+    }
   }
 }
 

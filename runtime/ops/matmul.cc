@@ -95,7 +95,8 @@ void matmul_gated(ExecContext& ctx, MatrixView<const float> input, TensorId gate
   if (ctx.path == MatmulPath::kPanel) {
     matmul_detail::multiply_panels_gated(ctx, gate_job, up_job);
   } else {
-    float* const temp = ctx.scratch.take<float>(out.cols);
+    const std::size_t n_rows = std::min(input.rows, matmul_detail::kRowTokens);
+    const MatrixView<float> temp = ctx.scratch.matrix(n_rows, out.cols);
     matmul_detail::multiply_rows_gated(ctx, gate_job, up_job, temp);
   }
 }
@@ -106,7 +107,7 @@ std::size_t matmul_scratch_bytes(const KernelTable& kernels, int n_threads, std:
   for (const ActKind kind : kConvertedKinds) {
     measure.take<std::uint8_t>(n_items * act_layout(kind, n_in).row_bytes);
   }
-  measure.take<float>(n_out);
+  measure.matrix(std::min(n_items, matmul_detail::kRowTokens), n_out);
   return measure.used() + matmul_detail::panel_scratch_bytes(kernels, n_threads, n_items, n_in);
 }
 

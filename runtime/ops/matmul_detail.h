@@ -12,6 +12,8 @@ namespace lathe::matmul_detail {
 
 inline constexpr std::size_t kMaxProducts = 4;  // of one call: q, k, v or gate, up
 
+inline constexpr std::size_t kRowTokens = 16;  // that go through rows together
+
 // The input converted to what a weight's format multiplies.
 struct ConvertedInput {
   const std::uint8_t* data = nullptr;
@@ -35,8 +37,9 @@ std::size_t panel_scratch_bytes(const KernelTable& kernels, int n_threads, std::
                                 std::size_t n_in) noexcept;
 
 void multiply_rows(ExecContext& ctx, std::span<const Job> jobs) noexcept;
-// temp: [rows of the weights]
-void multiply_rows_gated(ExecContext& ctx, const Job& gate, const Job& up, float* temp) noexcept;
+// temp: [kRowTokens, rows of the weights]
+void multiply_rows_gated(ExecContext& ctx, const Job& gate, const Job& up,
+                         MatrixView<float> temp) noexcept;
 
 inline void add_bias(const Job& job, std::size_t first_row, std::size_t n_rows, float* y) noexcept {
   if (job.bias == nullptr) return;

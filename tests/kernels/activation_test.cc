@@ -79,6 +79,7 @@ void check_sums(std::size_t n, const ActRow& parts) {
     for (int i = 0; i < 16; ++i) sum += parts.codes[16 * g + i];
     ASSERT_EQ(parts.sums16[g], static_cast<float>(sum));
     ASSERT_EQ(parts.bias16[g], -128 * sum);
+    ASSERT_EQ(parts.words16[g], sum);
   }
   for (std::size_t g = 0; g < n / 32; ++g) {
     ASSERT_EQ(parts.sums32[g], parts.sums16[2 * g] + parts.sums16[2 * g + 1]);
@@ -94,6 +95,7 @@ void expect_same_parts(const ActRow& a, const ActRow& b, std::size_t n, std::siz
   EXPECT_EQ(0, std::memcmp(a.sums32, b.sums32, n / 32 * 4));
   EXPECT_EQ(0, std::memcmp(a.bias16, b.bias16, n / 16 * 4));
   EXPECT_EQ(0, std::memcmp(a.bias32, b.bias32, n / 32 * 4));
+  EXPECT_EQ(0, std::memcmp(a.words16, b.words16, n / 16 * 2));
 }
 
 TEST_P(Activations, Int8RowsFollowTheDefinitionInEveryTier) {

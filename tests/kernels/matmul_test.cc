@@ -51,11 +51,44 @@ TEST_P(Matmul, MatvecIsWithinTheBound) {
         GuardedBuffer y(n_rows * sizeof(float));
         // The last rows, so that the guard page follows.
         const std::size_t first = c.n_rows - n_rows;
-        of(f).matvec(c.row(first), c.row_stride, n_rows, n_cols, c.token(0), y.as<float>().data());
+        of(f).matvec(c.row(first), c.row_stride, n_rows, n_cols, c.token(0), 0, 1,
+                     y.as<float>().data(), 0);
         for (std::size_t r = 0; r < n_rows; ++r) {
           const Exact e = c.exact(first + r, 0);
           ASSERT_NEAR(y.as<float>()[r], e.value, e.bound)
               << "row " << r << " of " << n_rows << ", " << n_cols << " columns";
+        }
+        EXPECT_TRUE(y.padding_intact());
+      }
+    }
+  }
+}
+
+// n tokens at once give what each gives alone, to the bit; the rest of y stays untouched.
+TEST_P(Matmul, MatvecOfSeveralTokensHasTheBitsOfOne) {
+  for (Format f : kAllFormats) {
+    SCOPED_TRACE(format_name(f));
+    for (std::size_t n_cols : column_cases(f)) {
+      const std::size_t n_rows = 6, most = 19;
+      MatmulCase c(scalar_, f, n_rows, n_cols, most, 150 + n_cols);
+      std::vector<float> alone(most * n_rows);
+      for (std::size_t t = 0; t < most; ++t) {
+        of(f).matvec(c.row(0), c.row_stride, n_rows, n_cols, c.token(t), 0, 1, &alone[t * n_rows],
+                     0);
+      }
+      for (std::size_t n : {2, 3, 4, 5, 7, 8, 12, 19}) {
+        const std::size_t first = most - n, y_stride = n_rows + 2;
+        GuardedBuffer y((y_stride * (n - 1) + n_rows) * sizeof(float));
+        of(f).matvec(c.row(0), c.row_stride, n_rows, n_cols, c.token(first), c.act_stride, n,
+                     y.as<float>().data(), y_stride);
+        for (std::size_t i = 0; i < y.as<float>().size(); ++i) {
+          const float got = y.as<float>()[i];
+          if (i % y_stride < n_rows) {
+            ASSERT_EQ(got, alone[(first + i / y_stride) * n_rows + i % y_stride])
+                << n << " tokens, " << n_cols << " columns, place " << i;
+          } else {
+            ASSERT_TRUE(std::isnan(got)) << "wrote beyond the rows";
+          }
         }
         EXPECT_TRUE(y.padding_intact());
       }
@@ -128,7 +161,7 @@ TEST_P(Matmul, LongRows) {
     MatmulCase c(scalar_, f, 2, 14336, 2, 500);
     const std::vector<float> y = panels(c, 0, 2, 0, 2);
     GuardedBuffer one(2 * sizeof(float));
-    of(f).matvec(c.row(0), c.row_stride, 2, c.n_cols, c.token(0), one.as<float>().data());
+    of(f).matvec(c.row(0), c.row_stride, 2, c.n_cols, c.token(0), 0, 1, one.as<float>().data(), 0);
     for (std::size_t r = 0; r < 2; ++r) {
       const Exact e = c.exact(r, 0);
       EXPECT_NEAR(y[r], e.value, e.bound / 4);
@@ -148,7 +181,7 @@ TEST_P(Matmul, ExtremeCodesStayExact) {
       const std::vector<float> y = panels(c, 0, 1, 0, 2);
       for (std::size_t t = 0; t < 2; ++t) {
         float one;
-        of(f).matvec(c.row(0), c.row_stride, 1, c.n_cols, c.token(t), &one);
+        of(f).matvec(c.row(0), c.row_stride, 1, c.n_cols, c.token(t), 0, 1, &one, 0);
         const Exact e = c.exact(0, t);
         EXPECT_NEAR(y[t], e.value, e.bound) << "byte " << byte << ", token " << t;
         EXPECT_NEAR(one, e.value, e.bound) << "byte " << byte << ", token " << t;
@@ -165,7 +198,7 @@ TEST_P(Matmul, AnyBytesAreSafe) {
       random.fill(c.weights.as<std::uint8_t>());
       panels(c, 0, 3, 0, 3);
       GuardedBuffer y(3 * sizeof(float));
-      of(f).matvec(c.row(0), c.row_stride, 3, c.n_cols, c.token(0), y.as<float>().data());
+      of(f).matvec(c.row(0), c.row_stride, 3, c.n_cols, c.token(0), 0, 1, y.as<float>().data(), 0);
       EXPECT_TRUE(y.padding_intact()) << format_name(f);
     }
   }

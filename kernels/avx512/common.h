@@ -41,6 +41,35 @@ inline __mmask16 first_lanes(size_t n) noexcept {
   return static_cast<__mmask16>((1u << min_of(n, 16)) - 1u);
 }
 
+// All 16 lanes, known when compiled: loads and stores of whole vectors are not masked. A masked
+// load that misses the cache can cost several times as much (Zen 5).
+struct AllLanes {};
+
+inline __m512 load(const float* p, AllLanes) noexcept { return _mm512_loadu_ps(p); }
+inline __m512 load(const float* p, __mmask16 lanes) noexcept {
+  return _mm512_maskz_loadu_ps(lanes, p);
+}
+inline void store(float* p, AllLanes, __m512 x) noexcept { _mm512_storeu_ps(p, x); }
+inline void store(float* p, __mmask16 lanes, __m512 x) noexcept {
+  _mm512_mask_storeu_ps(p, lanes, x);
+}
+inline __m512 zero_outside(AllLanes, __m512 x) noexcept { return x; }
+inline __m512 zero_outside(__mmask16 lanes, __m512 x) noexcept {
+  return _mm512_maskz_mov_ps(lanes, x);
+}
+inline __m512 max_within(AllLanes, __m512 a, __m512 b) noexcept { return _mm512_max_ps(a, b); }
+inline __m512 max_within(__mmask16 lanes, __m512 a, __m512 b) noexcept {
+  return _mm512_mask_max_ps(a, lanes, a, b);
+}
+
+// Calls f(i, lanes) for each 16 elements of n: AllLanes, and a mask for what is left.
+template <class F>
+inline void for_vectors(size_t n, F f) noexcept {
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) f(i, AllLanes{});
+  if (i < n) f(i, first_lanes(n - i));
+}
+
 inline __m512 broadcast(const float* p) noexcept { return _mm512_set1_ps(*p); }
 inline __m512i broadcast4(const void* p) noexcept { return _mm512_set1_epi32(load_as<int32_t>(p)); }
 

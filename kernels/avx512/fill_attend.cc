@@ -42,8 +42,8 @@ inline Span visible_span(const AttendArgs& a, size_t first, size_t count) noexce
 }
 
 // Elements d to d + 15 (as `lanes` says) of a cached vector.
-template <Format F>
-inline __m512 load_cached(const uint8_t* vector, size_t d, __mmask16 lanes) noexcept {
+template <Format F, class Lanes>
+inline __m512 load_cached(const uint8_t* vector, size_t d, Lanes lanes) noexcept {
   if constexpr (F == Format::Q8_0) {
     const auto& b = reinterpret_cast<const BlockQ8_0*>(vector)[d / 32];
     const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(b.qs + d % 32));
@@ -76,8 +76,7 @@ void gather_keys(const AttendArgs& a, size_t first, float* out) noexcept {
     keys[i] = a.k + cell * a.k_stride;
   }
   for (size_t half = 0; half < kBlock; half += 16) {
-    for (size_t d = 0; d < a.head_dim; d += 16) {
-      const __mmask16 lanes = first_lanes(a.head_dim - d);
+    for_vectors(a.head_dim, [&](size_t d, auto lanes) noexcept {
       __m512i v[16];
 #pragma GCC unroll 16
       for (size_t i = 0; i < 16; ++i) {
@@ -86,7 +85,7 @@ void gather_keys(const AttendArgs& a, size_t first, float* out) noexcept {
       transpose_16x16(v);
 #pragma GCC unroll 16
       for (size_t i = 0; i < 16; ++i) _mm512_storeu_si512(out + (d + i) * kBlock + half, v[i]);
-    }
+    });
   }
 }
 
@@ -95,9 +94,9 @@ template <Format F>
 void gather_values(const AttendArgs& a, size_t first, size_t count, float* out) noexcept {
   for (size_t i = 0; i < count; ++i, out += padded(a.head_dim)) {
     const uint8_t* p = a.v + static_cast<size_t>(a.cells[first + i]) * a.v_stride;
-    for (size_t d = 0; d < a.head_dim; d += 16) {
-      _mm512_storeu_ps(out + d, load_cached<F>(p, d, first_lanes(a.head_dim - d)));
-    }
+    for_vectors(a.head_dim, [&](size_t d, auto lanes) noexcept {
+      _mm512_storeu_ps(out + d, load_cached<F>(p, d, lanes));
+    });
   }
 }
 
@@ -146,20 +145,17 @@ void score_tile(const AttendArgs& a, size_t query, const float* keys, size_t fir
 // Scores to weights exp(score - max), in place.
 void soften(float* scores, size_t n, float* max, float* sum) noexcept {
   __m512 m = _mm512_set1_ps(-__builtin_inff());
-  for (size_t j = 0; j < n; j += 16) {
-    const __mmask16 lanes = first_lanes(n - j);
-    m = _mm512_mask_max_ps(m, lanes, m, _mm512_maskz_loadu_ps(lanes, scores + j));
-  }
+  for_vectors(
+      n, [&](size_t j, auto lanes) noexcept { m = max_within(lanes, m, load(scores + j, lanes)); });
   *max = _mm512_reduce_max_ps(m);
   const __m512 largest = _mm512_set1_ps(*max);
   __m512 total = _mm512_setzero_ps();
-  for (size_t j = 0; j < n; j += 16) {
-    const __mmask16 lanes = first_lanes(n - j);
-    const __m512 x = _mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, scores + j), largest);
-    const __m512 e = _mm512_maskz_mov_ps(lanes, exp_floats(x));
-    _mm512_mask_storeu_ps(scores + j, lanes, e);
+  for_vectors(n, [&](size_t j, auto lanes) noexcept {
+    const __m512 x = _mm512_sub_ps(load(scores + j, lanes), largest);
+    const __m512 e = zero_outside(lanes, exp_floats(x));
+    store(scores + j, lanes, e);
     total = _mm512_add_ps(total, e);
-  }
+  });
   *sum = _mm512_reduce_add_ps(total);
 }
 
@@ -173,8 +169,8 @@ struct ValueTile {
 };
 
 // out[query + t][d .. d + 31] += weights . values, for the keys that the query sees.
-template <size_t T>
-void add_values_tile(const ValueTile& v, size_t d, __mmask16 lanes0, __mmask16 lanes1) noexcept {
+template <size_t T, class Lanes>
+void add_values_tile(const ValueTile& v, size_t d, Lanes lanes0, Lanes lanes1) noexcept {
   const float* weights = v.weights;
   const float* values = v.values + d;
   const size_t stride = v.stride, all = v.keys.least, any = v.keys.most;
@@ -183,13 +179,13 @@ void add_values_tile(const ValueTile& v, size_t d, __mmask16 lanes0, __mmask16 l
   __m512 acc[T][2];
 #pragma GCC unroll 8
   for (size_t t = 0; t < T; ++t) {
-    acc[t][0] = _mm512_maskz_loadu_ps(lanes0, out + t * out_stride);
-    acc[t][1] = _mm512_maskz_loadu_ps(lanes1, out + t * out_stride + 16);
+    acc[t][0] = load(out + t * out_stride, lanes0);
+    acc[t][1] = load(out + t * out_stride + 16, lanes1);
   }
   size_t j = 0;
   for (; j < all; ++j) {
-    const __m512 v0 = _mm512_maskz_loadu_ps(lanes0, values + j * stride);
-    const __m512 v1 = _mm512_maskz_loadu_ps(lanes1, values + j * stride + 16);
+    const __m512 v0 = load(values + j * stride, lanes0);
+    const __m512 v1 = load(values + j * stride + 16, lanes1);
 #pragma GCC unroll 8
     for (size_t t = 0; t < T; ++t) {
       const __m512 w = broadcast(weights + t * kAttentionPiece + j);
@@ -198,8 +194,8 @@ void add_values_tile(const ValueTile& v, size_t d, __mmask16 lanes0, __mmask16 l
     }
   }
   for (; j < any; ++j) {
-    const __m512 v0 = _mm512_maskz_loadu_ps(lanes0, values + j * stride);
-    const __m512 v1 = _mm512_maskz_loadu_ps(lanes1, values + j * stride + 16);
+    const __m512 v0 = load(values + j * stride, lanes0);
+    const __m512 v1 = load(values + j * stride + 16, lanes1);
 #pragma GCC unroll 8
     for (size_t t = 0; t < T; ++t) {
       const bool sees = v.first + j < visible(*v.args, v.query + t);
@@ -211,8 +207,8 @@ void add_values_tile(const ValueTile& v, size_t d, __mmask16 lanes0, __mmask16 l
   }
 #pragma GCC unroll 8
   for (size_t t = 0; t < T; ++t) {
-    _mm512_mask_storeu_ps(out + t * out_stride, lanes0, acc[t][0]);
-    _mm512_mask_storeu_ps(out + t * out_stride + 16, lanes1, acc[t][1]);
+    store(out + t * out_stride, lanes0, acc[t][0]);
+    store(out + t * out_stride + 16, lanes1, acc[t][1]);
   }
 }
 
@@ -258,7 +254,11 @@ void add_all_values(const AttendArgs& a, size_t most, const float* scores, float
                            first};
       for (size_t d = 0; d < a.head_dim; d += 32) {
         const size_t left = a.head_dim - d;
-        add_values_tile<T>(v, d, first_lanes(left), first_lanes(left > 16 ? left - 16 : 0));
+        if (left >= 32) {
+          add_values_tile<T>(v, d, AllLanes{}, AllLanes{});
+        } else {
+          add_values_tile<T>(v, d, first_lanes(left), first_lanes(left > 16 ? left - 16 : 0));
+        }
       }
     });
   }

@@ -10,16 +10,10 @@ inline __m512d high_doubles(__m512 x) noexcept {
   return _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1));
 }
 
-// Calls f(i, lanes) for each 16 elements of n, the last ones masked.
-template <class F>
-inline void for_vectors(size_t n, F f) noexcept {
-  for (size_t i = 0; i < n; i += 16) f(i, first_lanes(n - i));
-}
-
 double sum_of_squares(const float* x, size_t n) noexcept {
   __m512d a = _mm512_setzero_pd(), b = a;
-  for_vectors(n, [&](size_t i, __mmask16 lanes) noexcept {
-    const __m512 v = _mm512_maskz_loadu_ps(lanes, x + i);
+  for_vectors(n, [&](size_t i, auto lanes) noexcept {
+    const __m512 v = load(x + i, lanes);
     a = _mm512_fmadd_pd(low_doubles(v), low_doubles(v), a);
     b = _mm512_fmadd_pd(high_doubles(v), high_doubles(v), b);
   });
@@ -29,45 +23,43 @@ double sum_of_squares(const float* x, size_t n) noexcept {
 void rms_norm(const float* x, const float* weight, size_t n, float eps, float* y) noexcept {
   const auto mean = static_cast<float>(sum_of_squares(x, n) / static_cast<double>(n));
   const __m512 factor = _mm512_set1_ps(1.0f / __builtin_sqrtf(mean + eps));
-  for_vectors(n, [&](size_t i, __mmask16 lanes) noexcept {
-    const __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), factor);
-    _mm512_mask_storeu_ps(y + i, lanes, _mm512_mul_ps(v, _mm512_maskz_loadu_ps(lanes, weight + i)));
+  for_vectors(n, [&](size_t i, auto lanes) noexcept {
+    const __m512 v = _mm512_mul_ps(load(x + i, lanes), factor);
+    store(y + i, lanes, _mm512_mul_ps(v, load(weight + i, lanes)));
   });
 }
 
 void add(float* x, const float* y, size_t n) noexcept {
-  for_vectors(n, [&](size_t i, __mmask16 lanes) noexcept {
-    const __m512 v = _mm512_maskz_loadu_ps(lanes, x + i);
-    _mm512_mask_storeu_ps(x + i, lanes, _mm512_add_ps(v, _mm512_maskz_loadu_ps(lanes, y + i)));
+  for_vectors(n, [&](size_t i, auto lanes) noexcept {
+    const __m512 v = load(x + i, lanes);
+    store(x + i, lanes, _mm512_add_ps(v, load(y + i, lanes)));
   });
 }
 
 void scale(float* x, float factor, size_t n) noexcept {
   const __m512 f = _mm512_set1_ps(factor);
-  for_vectors(n, [&](size_t i, __mmask16 lanes) noexcept {
-    _mm512_mask_storeu_ps(x + i, lanes, _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + i), f));
+  for_vectors(n, [&](size_t i, auto lanes) noexcept {
+    store(x + i, lanes, _mm512_mul_ps(load(x + i, lanes), f));
   });
 }
 
 void silu_mul(const float* gate, const float* up, size_t n, float* out) noexcept {
   const __m512 one = _mm512_set1_ps(1.0f), zero = _mm512_setzero_ps();
-  for_vectors(n, [&](size_t i, __mmask16 lanes) noexcept {
-    const __m512 z = _mm512_maskz_loadu_ps(lanes, gate + i);
+  for_vectors(n, [&](size_t i, auto lanes) noexcept {
+    const __m512 z = load(gate + i, lanes);
     const __m512 denominator = _mm512_add_ps(one, exp_floats(_mm512_sub_ps(zero, z)));
-    const __m512 u = _mm512_maskz_loadu_ps(lanes, up + i);
-    _mm512_mask_storeu_ps(out + i, lanes, _mm512_mul_ps(_mm512_div_ps(z, denominator), u));
+    const __m512 u = load(up + i, lanes);
+    store(out + i, lanes, _mm512_mul_ps(_mm512_div_ps(z, denominator), u));
   });
 }
 
 void rope_halves(float* x, size_t n_pairs, const float* cos, const float* sin) noexcept {
-  for_vectors(n_pairs, [&](size_t i, __mmask16 lanes) noexcept {
-    const __m512 a = _mm512_maskz_loadu_ps(lanes, x + i);
-    const __m512 b = _mm512_maskz_loadu_ps(lanes, x + n_pairs + i);
-    const __m512 c = _mm512_maskz_loadu_ps(lanes, cos + i),
-                 s = _mm512_maskz_loadu_ps(lanes, sin + i);
-    _mm512_mask_storeu_ps(x + i, lanes, _mm512_sub_ps(_mm512_mul_ps(a, c), _mm512_mul_ps(b, s)));
-    _mm512_mask_storeu_ps(x + n_pairs + i, lanes,
-                          _mm512_add_ps(_mm512_mul_ps(a, s), _mm512_mul_ps(b, c)));
+  for_vectors(n_pairs, [&](size_t i, auto lanes) noexcept {
+    const __m512 a = load(x + i, lanes);
+    const __m512 b = load(x + n_pairs + i, lanes);
+    const __m512 c = load(cos + i, lanes), s = load(sin + i, lanes);
+    store(x + i, lanes, _mm512_sub_ps(_mm512_mul_ps(a, c), _mm512_mul_ps(b, s)));
+    store(x + n_pairs + i, lanes, _mm512_add_ps(_mm512_mul_ps(a, s), _mm512_mul_ps(b, c)));
   });
 }
 
@@ -101,14 +93,13 @@ void rope(float* x, size_t n_heads, size_t head_dim, const float* cos, const flo
 
 void log_sum_exp(const float* x, size_t n, float* max, double* sum) noexcept {
   __m512 m = _mm512_set1_ps(x[0]);
-  for_vectors(n, [&](size_t i, __mmask16 lanes) noexcept {
-    m = _mm512_mask_max_ps(m, lanes, m, _mm512_maskz_loadu_ps(lanes, x + i));
-  });
+  for_vectors(n,
+              [&](size_t i, auto lanes) noexcept { m = max_within(lanes, m, load(x + i, lanes)); });
   const float largest = _mm512_reduce_max_ps(m);
   __m512d a = _mm512_setzero_pd(), b = a;
-  for_vectors(n, [&](size_t i, __mmask16 lanes) noexcept {
-    const __m512 v = _mm512_sub_ps(_mm512_maskz_loadu_ps(lanes, x + i), _mm512_set1_ps(largest));
-    const __m512 e = _mm512_maskz_mov_ps(lanes, exp_floats(v));
+  for_vectors(n, [&](size_t i, auto lanes) noexcept {
+    const __m512 v = _mm512_sub_ps(load(x + i, lanes), _mm512_set1_ps(largest));
+    const __m512 e = zero_outside(lanes, exp_floats(v));
     a = _mm512_add_pd(a, low_doubles(e));
     b = _mm512_add_pd(b, high_doubles(e));
   });

@@ -29,12 +29,15 @@ inline __m512 load_floats(const void* row, size_t i, __mmask16 lanes) noexcept {
 }
 
 template <Format F>
+inline __m512 load_floats(const void* row, size_t i, AllLanes) noexcept {
+  return load_floats<F>(row, i);
+}
+
+template <Format F>
 void decode_floats(const void* blocks, size_t n, float* out) noexcept {
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) _mm512_storeu_ps(out + i, load_floats<F>(blocks, i));
-  if (i < n)
-    _mm512_mask_storeu_ps(out + i, first_lanes(n - i),
-                          load_floats<F>(blocks, i, first_lanes(n - i)));
+  for_vectors(n, [&](size_t i, auto lanes) noexcept {
+    store(out + i, lanes, load_floats<F>(blocks, i, lanes));
+  });
 }
 
 }  // namespace

@@ -13,20 +13,20 @@ template <Format F>
 void pack_f32(const void* w, size_t row_stride, size_t n_rows, size_t n_cols,
               void* panel) noexcept {
   auto* out = static_cast<float*>(panel);
-  for (size_t c = 0; c < n_cols; c += 16) {
-    const size_t width = min_of(16, n_cols - c);
+  for_vectors(n_cols, [&](size_t c, auto lanes) noexcept {
     for (size_t half = 0; half < 32; half += 16) {
       __m512i v[16];
       for (size_t i = 0; i < 16; ++i) {
         const auto* row = static_cast<const uint8_t*>(w) + (half + i) * row_stride;
         const bool present = half + i < n_rows;
-        v[i] = present ? _mm512_castps_si512(load_floats<F>(row, c, first_lanes(width)))
-                       : _mm512_setzero_si512();
+        v[i] =
+            present ? _mm512_castps_si512(load_floats<F>(row, c, lanes)) : _mm512_setzero_si512();
       }
       transpose_16x16(v);
+      const size_t width = min_of(16, n_cols - c);
       for (size_t j = 0; j < width; ++j) _mm512_storeu_si512(out + (c + j) * 32 + half, v[j]);
     }
-  }
+  });
 }
 
 // 32 rows x T tokens over columns of float32 activations, stride in floats.
@@ -51,9 +51,9 @@ inline void widen_tokens(const uint8_t* row, size_t stride, size_t n,
                          float out[T][kWidened]) noexcept {
   for (size_t t = 0; t < T; ++t) {
     const void* x = row + t * stride;
-    for (size_t i = 0; i < n; i += 16) {
-      _mm512_store_ps(out[t] + i, load_floats<Format::BF16>(x, i, first_lanes(n - i)));
-    }
+    for_vectors(n, [&](size_t i, auto lanes) noexcept {
+      _mm512_store_ps(out[t] + i, load_floats<Format::BF16>(x, i, lanes));
+    });
   }
 }
 

@@ -17,6 +17,10 @@ constexpr const char* kUnpackedName = "avx2 unpacked";
 constexpr const char* kInt8PanelName = "avx2 int8 panel";
 constexpr const char* kF32PanelName = "avx2 f32 panel";
 
+// Keeps a chain of additions as written. GCC 12 turns long integer sums into trees, whose leaves
+// do not fit the registers (35 stores and 27 loads in a tile of Q4_K); it has no option against it.
+LATHE_INLINE void keep_order(__m256i& sum) noexcept { __asm__("" : "+x"(sum)); }
+
 // How codes within Low..High are stored in a panel and multiplied.
 template <int Low, int High>
 struct PanelCodes {
@@ -71,9 +75,11 @@ struct PanelDot {
     if constexpr (Full) a = _mm256_sign_epi8(a, weights.sign);
     const __m256i product = _mm256_maddubs_epi16(weights.w, a);
     sum.narrow = S % Run == 0 ? product : _mm256_add_epi16(sum.narrow, product);
+    keep_order(sum.narrow);
     if constexpr (S % Run == Run - 1) {
       const __m256i wide = _mm256_madd_epi16(sum.narrow, _mm256_set1_epi16(1));
       sum.wide = S < Run ? wide : _mm256_add_epi32(sum.wide, wide);
+      keep_order(sum.wide);
     }
   }
 

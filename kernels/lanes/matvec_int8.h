@@ -157,34 +157,43 @@ struct TokenRows {
       : act{ActRow(row + I * stride, layout)...} {}
 };
 
+// How a row meets T tokens in any tier; a tier may have a faster way for a format.
+template <Format F>
+struct RowDot {
+  template <int T>
+  static void dot(const Block<F>* blocks, std::size_t n_blocks, const ActRow* act, float* y,
+                  std::size_t y_stride) noexcept {
+    if constexpr (format_info(F).act == ActKind::kQ8x256) {
+      dot_row_256<F, T>(blocks, n_blocks, act, y, y_stride);
+    } else {
+      dot_row_32<F, T>(blocks, n_blocks, act, y, y_stride);
+    }
+  }
+};
+
 // All rows times T tokens.
-template <Format F, int T>
+template <Format F, class Dot, int T>
 void rows_times_tokens(const std::uint8_t* w, std::size_t row_stride, std::size_t n_rows,
                        std::size_t n_cols, const std::uint8_t* act, std::size_t act_stride,
                        float* y, std::size_t y_stride) noexcept {
   constexpr FormatInfo kInfo = format_info(F);
   const TokenRows<T> tokens(act, act_stride, act_layout(kInfo.act, n_cols));
-  const std::size_t n_blocks = n_cols / kInfo.block_elems;
   for (std::size_t r = 0; r < n_rows; ++r) {
     const auto* blocks = reinterpret_cast<const Block<F>*>(w + r * row_stride);
-    if constexpr (kInfo.act == ActKind::kQ8x256) {
-      dot_row_256<F, T>(blocks, n_blocks, tokens.act, y + r, y_stride);
-    } else {
-      dot_row_32<F, T>(blocks, n_blocks, tokens.act, y + r, y_stride);
-    }
+    Dot::template dot<T>(blocks, n_cols / kInfo.block_elems, tokens.act, y + r, y_stride);
   }
 }
 
-template <Format F>
+template <Format F, class Dot = RowDot<F>>
 void matvec_int8(const void* w, std::size_t row_stride, std::size_t n_rows, std::size_t n_cols,
                  const void* act, std::size_t act_stride, std::size_t n_tokens, float* y,
                  std::size_t y_stride) noexcept {
   const auto* rows = static_cast<const std::uint8_t*>(w);
   const auto* tokens = static_cast<const std::uint8_t*>(act);
   const auto tile = [&](auto n, std::size_t t) LATHE_LAMBDA_INLINE {
-    rows_times_tokens<F, decltype(n)::value>(rows, row_stride, n_rows, n_cols,
-                                             tokens + t * act_stride, act_stride, y + t * y_stride,
-                                             y_stride);
+    rows_times_tokens<F, Dot, decltype(n)::value>(rows, row_stride, n_rows, n_cols,
+                                                  tokens + t * act_stride, act_stride,
+                                                  y + t * y_stride, y_stride);
   };
   std::size_t t = 0;
   for (; t + kMostTokens <= n_tokens; t += kMostTokens) tile(Int<kMostTokens>{}, t);

@@ -1,10 +1,10 @@
 // Super-blocks of 256 columns times few tokens, on the blocks as they lie.
 //
-// All of a block is exact in integers: vpmaddubsw multiplies unsigned codes and activations,
-// vpdpwssd the pairs of products with the scales of their groups (2 * 127 * 127 fits int16), so a
-// block costs one conversion to float a token. What makes signed codes unsigned is taken back
-// exactly too: by their signs on the activations, or by an offset that meets the sums of 16
-// activations.
+// All of a block is exact in integers: vpdpbusd multiplies four unsigned codes and activations in a
+// lane, two vectors of that are packed to int16 (4 * 63 * 127 fits), and vpdpwssd multiplies them
+// with the scales of their groups. So a block costs one conversion to float a token. What makes
+// signed codes unsigned is taken back exactly too: by their signs on the activations, or by an
+// offset that meets the sums of 16 activations.
 #pragma once
 
 #include "kernels/avx512/matvec.h"
@@ -13,13 +13,13 @@
 namespace lathe {
 namespace {
 
-enum class Codes { kUnsigned, kSigns, kOffset, kMinimums };
+enum class Codes { kSigns, kOffset, kMinimums };
 
 // A block in registers.
 struct Columns256 {
   __m512i codes[4];    // unsigned bytes, 64 columns each
   __mmask64 minus[4];  // kSigns: where codes are negative
-  __m512i scales[4];   // int16: for each two columns the scale of their group
+  __m512i scales[2];   // int16, of packed pairs of slices: the scale of each four columns' group
   __m256i correction;  // kOffset: -scale * offset, kMinimums: minimum; int16, of 16 columns each
 };
 
@@ -44,27 +44,38 @@ inline __m128 block_factors(FourBlocks<Block> b, uint16_t Block::*d) noexcept {
   return _mm_cvtph_ps(_mm_insert_epi16(halves, b[3]->*d, 3));
 }
 
-// ---- scales of groups of 32: eight bytes, group g in place g
+// ---- scales of packed slices 2 p and 2 p + 1: in each 128 bits four of one, then four of the
+// other
 
-// Unsigned bytes, in each 128 bits; slice k of 64 columns takes those of groups 2 k and 2 k + 1.
-inline __m512i scales_of_bytes(__m512i bytes, int k) noexcept {
-  const __m512i low = _mm512_inserti64x4(_mm512_set1_epi16(static_cast<short>(0x8000)),
-                                         _mm256_set1_epi16(static_cast<short>(0x8001)), 1);
+// Of groups of 32: eight unsigned bytes, in each 128 bits.
+inline __m512i scales_of_bytes(__m512i bytes, int p) noexcept {
+  const auto word = [](uint64_t w) { return static_cast<long long>(w * 0x0001000100010001); };
+  const __m512i first = _mm512_set_epi64(word(0x8003), word(0x8001), word(0x8003), word(0x8001),  //
+                                         word(0x8002), word(0x8000), word(0x8002), word(0x8000));
   return _mm512_shuffle_epi8(bytes,
-                             _mm512_add_epi16(low, _mm512_set1_epi16(static_cast<short>(2 * k))));
+                             _mm512_add_epi16(first, _mm512_set1_epi16(static_cast<short>(4 * p))));
 }
 
-// ---- scales of groups of 16: sixteen words
-
-inline __m512i scales_of_16(__m256i words, int k) noexcept {
-  const __m512i lanes = _mm512_set_epi16(3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2,  //
-                                         1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+// Of groups of 16: sixteen words.
+inline __m512i scales_of_16(__m256i words, int p) noexcept {
+  const __m512i first = _mm512_set_epi16(7, 7, 7, 7, 3, 3, 3, 3, 6, 6, 6, 6, 2, 2, 2, 2,  //
+                                         5, 5, 5, 5, 1, 1, 1, 1, 4, 4, 4, 4, 0, 0, 0, 0);
   return _mm512_permutexvar_epi16(
-      _mm512_add_epi16(lanes, _mm512_set1_epi16(static_cast<short>(4 * k))),
+      _mm512_add_epi16(first, _mm512_set1_epi16(static_cast<short>(8 * p))),
       _mm512_castsi256_si512(words));
 }
 
 // ---- the product
+
+// Adds the products of slice k, 64 columns.
+template <Codes C>
+inline __m512i dot_slice(const Columns256& w, size_t k, const int8_t* act, __m512i dot) noexcept {
+  __m512i a = _mm512_loadu_si512(act + 64 * k);
+  if constexpr (C == Codes::kSigns) {
+    a = _mm512_mask_sub_epi8(a, w.minus[k], _mm512_setzero_si512(), a);
+  }
+  return _mm512_dpbusd_epi32(dot, w.codes[k], a);
+}
 
 // scale * code * activation, summed: exact in int32.
 template <class Block>
@@ -75,16 +86,15 @@ inline __m512i dot_columns(const Columns256& w, const Tokens& x, size_t t, size_
     dot = _mm512_zextsi256_si512(
         _mm256_dpwssd_epi32(_mm256_setzero_si256(), w.correction, x.words16(t, column)));
   }
-#pragma GCC unroll 4
-  for (size_t k = 0; k < 4; ++k) {
-    __m512i a = _mm512_loadu_si512(x.codes(t, column + 64 * k));
-    if constexpr (Reader::kCodes == Codes::kSigns) {
-      a = _mm512_mask_sub_epi8(a, w.minus[k], _mm512_setzero_si512(), a);
-    }
+#pragma GCC unroll 2
+  for (size_t p = 0; p < 2; ++p) {
+    const __m512i start = Reader::kScaled ? _mm512_setzero_si512() : dot;
+    const __m512i low = dot_slice<Reader::kCodes>(w, 2 * p, x.codes(t, column), start);
     if constexpr (Reader::kScaled) {
-      dot = _mm512_dpwssd_epi32(dot, _mm512_maddubs_epi16(w.codes[k], a), w.scales[k]);
+      const __m512i high = dot_slice<Reader::kCodes>(w, 2 * p + 1, x.codes(t, column), start);
+      dot = _mm512_dpwssd_epi32(dot, _mm512_packs_epi32(low, high), w.scales[p]);
     } else {
-      dot = _mm512_dpbusd_epi32(dot, w.codes[k], a);
+      dot = dot_slice<Reader::kCodes>(w, 2 * p + 1, x.codes(t, column), low);
     }
   }
   return dot;

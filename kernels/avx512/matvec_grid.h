@@ -169,7 +169,7 @@ inline void read_signs_and_scales(__m256i words, Columns256& w) noexcept {
   const __m128i codes = _mm256_cvtepi32_epi8(_mm256_srli_epi32(words, 28));
   const __m128i odd = _mm_add_epi8(_mm_add_epi8(codes, codes), _mm_set1_epi8(1));
   const __m512i scales = _mm512_broadcastq_epi64(odd);
-  for (int k = 0; k < 4; ++k) w.scales[k] = scales_of_bytes(scales, k);
+  for (int p = 0; p < 2; ++p) w.scales[p] = scales_of_bytes(scales, p);
 }
 
 // 2 * code + 1 of sixteen 4-bit codes.
@@ -180,7 +180,7 @@ inline void read_nibble_scales(const uint8_t* nibbles, Columns256& w) noexcept {
                                           _mm_and_si128(_mm_srli_epi16(packed, 4), mask));
   const __m256i words = _mm256_cvtepu8_epi16(codes);
   const __m256i odd = _mm256_add_epi16(_mm256_add_epi16(words, words), _mm256_set1_epi16(1));
-  for (int k = 0; k < 4; ++k) w.scales[k] = scales_of_16(odd, k);
+  for (int p = 0; p < 2; ++p) w.scales[p] = scales_of_16(odd, p);
 }
 
 // ---- the formats
@@ -261,7 +261,7 @@ struct BlockReader<BlockIQ3_S> : SignsReader<BlockIQ3_S, 1> {
     const uint64_t codes = _pdep_u64(load_as<uint32_t>(b.scales), 0x0f0f0f0f0f0f0f0f);
     const __m512i scales =
         _mm512_set1_epi64(static_cast<long long>(2 * codes + 0x0101010101010101));
-    for (int k = 0; k < 4; ++k) w.scales[k] = scales_of_bytes(scales, k);
+    for (int p = 0; p < 2; ++p) w.scales[p] = scales_of_bytes(scales, p);
   }
 };
 

@@ -58,7 +58,7 @@ struct SixBitHeads {
 
   void read(size_t j, Columns256& w) const noexcept {
     const __m512i s = _mm512_broadcast_i32x4(load16(pairs + 16 * j));
-    for (int k = 0; k < 4; ++k) w.scales[k] = scales_of_bytes(s, k);
+    for (int p = 0; p < 2; ++p) w.scales[p] = scales_of_bytes(s, p);
     // Each minimum for two sums of 16, as words.
     const __m256i twice = _mm256_set_epi64x(
         static_cast<long long>(0x800f800f800e800e), static_cast<long long>(0x800d800d800c800c),
@@ -117,7 +117,7 @@ inline __m512i two_planes(const uint8_t* qs, int i) noexcept {
 template <int kShift>
 inline void offset_scales(__m128i bytes, Columns256& w) noexcept {
   const __m256i words = _mm256_cvtepi8_epi16(bytes);
-  for (int k = 0; k < 4; ++k) w.scales[k] = scales_of_16(words, k);
+  for (int p = 0; p < 2; ++p) w.scales[p] = scales_of_16(words, p);
   w.correction = _mm256_sub_epi16(_mm256_setzero_si256(), _mm256_slli_epi16(words, kShift));
 }
 
@@ -176,7 +176,7 @@ struct BlockReader<BlockQ2_K> {
     }
     const __m256i words = _mm256_cvtepu8_epi16(load16(b.scales));
     const __m256i scales = _mm256_and_si256(words, _mm256_set1_epi16(15));
-    for (int k = 0; k < 4; ++k) w.scales[k] = scales_of_16(scales, k);
+    for (int p = 0; p < 2; ++p) w.scales[p] = scales_of_16(scales, p);
     w.correction = _mm256_srli_epi16(words, 4);
   }
 };

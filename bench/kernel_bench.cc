@@ -1,7 +1,7 @@
-// Matrix products of every format, one thread: one token (vec) and many tokens (panel).
+// Matrix products of every format, one thread: one or few tokens (vec) and many tokens (panel).
 //
-// Names are vec/FORMAT/ROWSxCOLUMNS and panel/FORMAT/ROWSxCOLUMNSxTOKENS. The time of `panel` holds
-// the unpacking of the weights, as in a prompt.
+// Names are vec/FORMAT/ROWSxCOLUMNSxTOKENS and panel/FORMAT/ROWSxCOLUMNSxTOKENS. The time of
+// `panel` holds the unpacking of the weights, as in a prompt.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -22,8 +22,10 @@ struct Shape {
   std::size_t rows, cols, tokens;
 };
 
-// Of the 1B models: attention, and both directions of the feed-forward part.
-constexpr Shape kVecShapes[] = {{2048, 2048, 1}, {8192, 2048, 1}, {2048, 8192, 1}};
+// Of the 1B models: attention, and both directions of the feed-forward part; a slice that stays in
+// L2, where arithmetic is the limit; all of a model's rows of one kind, which come from memory.
+constexpr Shape kVecShapes[] = {{2048, 2048, 1}, {8192, 2048, 1}, {2048, 8192, 1}, {64, 2048, 1},
+                                {64, 2048, 4},   {64, 2048, 8},   {65536, 2048, 1}};
 // A slice of rows is enough: panels follow each other and are alike.
 constexpr Shape kPanelShapes[] = {{256, 2048, 128}, {256, 8192, 128}};
 
@@ -94,7 +96,8 @@ void add_kernel_benchmarks(Limits& limits) {
   for (const Format format : test::kAllFormats) {
     for (const Shape& shape : kVecShapes) {
       benchmark::RegisterBenchmark(
-          fmt::format("vec/{}/{}x{}", format_name(format), shape.rows, shape.cols).c_str(),
+          fmt::format("vec/{}/{}x{}x{}", format_name(format), shape.rows, shape.cols, shape.tokens)
+              .c_str(),
           [&limits, format, shape](benchmark::State& state) { vec(state, limits, format, shape); })
           ->MinTime(kMinSeconds);
     }

@@ -102,6 +102,8 @@ class Attention {
                  std::size_t n_skipped) noexcept;
   std::size_t out_of_window(const AttentionRun& run, std::size_t item,
                             std::size_t window) const noexcept;
+  std::size_t whole_view(const AttentionRun& run, std::size_t first, std::size_t n,
+                         std::size_t window) const noexcept;
   void take_thread_scratch() noexcept;
   void run_whole() noexcept;
   void run_spread() noexcept;
@@ -144,14 +146,28 @@ std::size_t Attention::out_of_window(const AttentionRun& run, std::size_t item,
   return static_cast<std::size_t>(seen - list);
 }
 
+// The items from `first` on, at most n, that see their run from its head.
+std::size_t Attention::whole_view(const AttentionRun& run, std::size_t first, std::size_t n,
+                                  std::size_t window) const noexcept {
+  std::size_t whole = 0;
+  while (whole < n && out_of_window(run, first + whole, window) == 0) ++whole;
+  return whole;
+}
+
 void Attention::plan_blocks(std::size_t window) noexcept {
   blocks_ = ctx_.scratch.take<Block>(pass_.items.size());
-  // In a window every query has keys of its own, and pieces that start where its window does.
-  const std::size_t step = window > 0 ? 1 : items_per_block(shape_);
   for (const AttentionRun& run : pass_.attention.runs) {
     const auto end = static_cast<std::size_t>(run.first_item + run.n_items);
-    for (auto i = static_cast<std::size_t>(run.first_item); i < end; i += step) {
-      add_block(run, i, std::min(step, end - i), window > 0 ? out_of_window(run, i, window) : 0);
+    for (auto i = static_cast<std::size_t>(run.first_item); i < end;) {
+      std::size_t n = std::min(items_per_block(shape_), end - i), n_skipped = 0;
+      if (window > 0) {
+        // Behind its window a query has keys of its own, and pieces that start where its window
+        // does; as long as the window hides nothing, queries share both.
+        n = whole_view(run, i, n, window);
+        if (n == 0) n = 1, n_skipped = out_of_window(run, i, window);
+      }
+      add_block(run, i, n, n_skipped);
+      i += n;
     }
   }
 }

@@ -188,9 +188,25 @@ TEST(SlidingWindow, IsTheSameForAnySplit) {
   RunOptions o;
   o.n_batch = 620;
   const Rows whole = run_model(file, tokens, o);
-  o.n_batch = 77;
-  o.n_threads = 3;
-  EXPECT_EQ(run_model(file, tokens, o), whole);
+  for (const std::size_t n_batch : {std::size_t{77}, std::size_t{1}}) {
+    o.n_batch = n_batch;
+    o.n_threads = 3;
+    EXPECT_EQ(run_model(file, tokens, o), whole) << n_batch << " at once";
+  }
+}
+
+// Up to its width a window hides nothing, and queries go together as without one.
+TEST(SlidingWindow, HidesNothingUpToItsWidth) {
+  TinyModel m;
+  m.architecture = "olmo2";
+  m.n_layer = 2;
+  const GgufFile without = tiny_model(m);
+  m.keys.set("olmo2.attention.sliding_window", Value::u32(300));
+  const GgufFile with = tiny_model(m);
+  const std::vector<int> tokens = some_tokens(300, m.n_vocab);
+  RunOptions o;
+  o.n_batch = 300;
+  EXPECT_EQ(run_model(with, tokens, o), run_model(without, tokens, o));
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ struct NibbleSlice {
 
 // SmallBlockReader<F>: how a format's blocks come into registers; `b` is the first of 256 columns.
 //   Slice                PlainSlice or NibbleSlice
-//   codes<kBias>(b, k)   slice k: signed codes plus kBias (0 or 128), as bytes
+//   kBias                what makes its codes unsigned when added
+//   codes<kAdd>(b, k)    slice k: signed codes plus kAdd (0 or kBias), as bytes
 //   scales(b)            of the groups of 256 columns, group g in lane g
 //   mins(b)              likewise, of formats that have them
 template <Format F>
@@ -79,19 +80,20 @@ inline __m512i bytes_of(int x) noexcept { return _mm512_set1_epi8(static_cast<ch
 template <>
 struct SmallBlockReader<Format::Q8_0> : EightScales<BlockQ8_0> {
   using Slice = PlainSlice;
+  static constexpr int kBias = 128;
 
-  template <int kBias>
+  template <int kAdd>
   static Slice codes(const BlockQ8_0* b, size_t k) noexcept {
     const __m512i low = _mm512_castsi256_si512(load32(b[2 * k].qs));
     const __m512i q = _mm512_inserti64x4(low, load32(b[2 * k + 1].qs), 1);
-    return {{_mm512_xor_si512(q, bytes_of(kBias))}};
+    return {{_mm512_xor_si512(q, bytes_of(kAdd))}};
   }
 };
 
 // Nibbles that stand for values of a table.
-template <int kBias, class Slice>
+template <int kAdd, class Slice>
 inline Slice look_up(const int8_t* values, Slice nibbles) noexcept {
-  const __m128i biased = _mm_xor_si128(load16(values), _mm_set1_epi8(static_cast<char>(kBias)));
+  const __m128i biased = _mm_xor_si128(load16(values), _mm_set1_epi8(static_cast<char>(kAdd)));
   for (__m512i& q : nibbles.part) q = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(biased), q);
   return nibbles;
 }
@@ -102,30 +104,34 @@ alignas(16) constexpr int8_t kMinusEight[16] = {-8, -7, -6, -5, -4, -3, -2, -1,
 template <>
 struct SmallBlockReader<Format::Q4_0> : EightScales<BlockQ4_0> {
   using Slice = NibbleSlice;
+  static constexpr int kBias = 8;
 
-  template <int kBias>
+  template <int kAdd>
   static Slice codes(const BlockQ4_0* b, size_t k) noexcept {
-    return look_up<kBias>(kMinusEight, Slice::of_blocks(b + 4 * k));
+    const Slice nibbles = Slice::of_blocks(b + 4 * k);
+    return kAdd == kBias ? nibbles : look_up<0>(kMinusEight, nibbles);
   }
 };
 
 template <>
 struct SmallBlockReader<Format::IQ4_NL> : EightScales<BlockIQ4_NL> {
   using Slice = NibbleSlice;
+  static constexpr int kBias = 128;
 
-  template <int kBias>
+  template <int kAdd>
   static Slice codes(const BlockIQ4_NL* b, size_t k) noexcept {
-    return look_up<kBias>(kIq4Values, Slice::of_blocks(b + 4 * k));
+    return look_up<kAdd>(kIq4Values, Slice::of_blocks(b + 4 * k));
   }
 };
 
 template <>
 struct SmallBlockReader<Format::IQ4_XS> {
   using Slice = NibbleSlice;
+  static constexpr int kBias = 128;
 
-  template <int kBias>
+  template <int kAdd>
   static Slice codes(const BlockIQ4_XS* b, size_t k) noexcept {
-    return look_up<kBias>(kIq4Values, Slice::of_bytes(_mm512_loadu_si512(b->qs + 64 * k)));
+    return look_up<kAdd>(kIq4Values, Slice::of_bytes(_mm512_loadu_si512(b->qs + 64 * k)));
   }
   static __m512 scales(const BlockIQ4_XS* b) noexcept {
     const __m128i bytes = _mm_cvtsi64_si128(static_cast<long long>(iq4_xs_scales(*b)));
@@ -138,10 +144,11 @@ struct SmallBlockReader<Format::IQ4_XS> {
 template <>
 struct SmallBlockReader<Format::MXFP4> {
   using Slice = NibbleSlice;
+  static constexpr int kBias = 128;
 
-  template <int kBias>
+  template <int kAdd>
   static Slice codes(const BlockMXFP4* b, size_t k) noexcept {
-    return look_up<kBias>(kFp4Values, Slice::of_blocks(b + 4 * k));
+    return look_up<kAdd>(kFp4Values, Slice::of_blocks(b + 4 * k));
   }
   // 2^(e - 128); the two smallest are subnormal.
   static __m512 scales(const BlockMXFP4* b) noexcept {
@@ -176,16 +183,18 @@ inline NibbleSlice five_bits(const Block* b, int base) noexcept {
 template <>
 struct SmallBlockReader<Format::Q5_0> : EightScales<BlockQ5_0> {
   using Slice = NibbleSlice;
+  static constexpr int kBias = 16;
 
-  template <int kBias>
+  template <int kAdd>
   static Slice codes(const BlockQ5_0* b, size_t k) noexcept {
-    return five_bits(b + 4 * k, kBias - 16);
+    return five_bits(b + 4 * k, kAdd - 16);
   }
 };
 
 template <>
 struct SmallBlockReader<Format::Q4_1> : EightMins<BlockQ4_1> {
   using Slice = NibbleSlice;
+  static constexpr int kBias = 0;
 
   template <int>
   static Slice codes(const BlockQ4_1* b, size_t k) noexcept {
@@ -196,6 +205,7 @@ struct SmallBlockReader<Format::Q4_1> : EightMins<BlockQ4_1> {
 template <>
 struct SmallBlockReader<Format::Q5_1> : EightMins<BlockQ5_1> {
   using Slice = NibbleSlice;
+  static constexpr int kBias = 0;
 
   template <int>
   static Slice codes(const BlockQ5_1* b, size_t k) noexcept {
@@ -207,15 +217,16 @@ struct SmallBlockReader<Format::Q5_1> : EightMins<BlockQ5_1> {
 template <>
 struct SmallBlockReader<Format::NVFP4> {
   using Slice = PlainSlice;
+  static constexpr int kBias = 128;
 
-  template <int kBias>
+  template <int kAdd>
   static Slice codes(const BlockNVFP4* b, size_t k) noexcept {
     // Eight bytes a sub-block: their low nibbles, then their high ones.
     const __m512i twice = _mm512_permutexvar_epi64(_mm512_set_epi64(3, 3, 2, 2, 1, 1, 0, 0),
                                                    _mm512_castsi256_si512(load32(b[k].qs)));
     const __m512i shift = _mm512_set4_epi64(0x0004000400040004, 0, 0x0004000400040004, 0);
     const __m512i q = _mm512_and_si512(_mm512_srlv_epi16(twice, shift), bytes_of(15));
-    return look_up<kBias>(kFp4Values, Slice{{q}});
+    return look_up<kAdd>(kFp4Values, Slice{{q}});
   }
   // Half of unsigned E4M3 numbers; 0x7f stands for 0.
   static __m512 scales(const BlockNVFP4* b) noexcept {
@@ -234,11 +245,11 @@ struct SmallBlockReader<Format::NVFP4> {
 };
 
 // Exact dot products of codes and activations, four columns of each part in a lane. vpdpbusd wants
-// codes unsigned. Where rows share a token, an offset of 128 makes them so, and the accumulator
+// codes unsigned. Where rows share a token, an offset makes them so, and the accumulator
 // starts from what takes it back; where tokens share a row, signs move to the activations.
 enum class DotKind { kUnsigned, kOffset, kSigns };
 
-template <DotKind K, class Slice>
+template <DotKind K, class Slice, int kBias>
 struct SliceDot {
   Slice codes;
   __mmask64 minus[Slice::kParts];
@@ -256,7 +267,7 @@ struct SliceDot {
     const __m512i zero = _mm512_setzero_si512();
     if constexpr (K != DotKind::kOffset) return zero;
     __m512i sum = zero;
-    for (const __m512i x : a.part) sum = _mm512_dpbusd_epi32(sum, bytes_of(128), x);
+    for (const __m512i x : a.part) sum = _mm512_dpbusd_epi32(sum, bytes_of(kBias), x);
     return _mm512_sub_epi32(zero, sum);
   }
 
@@ -287,7 +298,8 @@ struct SmallBlockSums {
                                    : R > T       ? DotKind::kOffset
                                                  : DotKind::kSigns;
   using Slice = typename Reader::Slice;
-  using Dot = SliceDot<kKind, Slice>;
+  using Dot = SliceDot<kKind, Slice, Reader::kBias>;
+  static constexpr int kAdd = kKind == DotKind::kOffset ? Reader::kBias : 0;
 
   __m512 sum[R][T];
   __m256 mins[R][T];
@@ -329,7 +341,7 @@ struct SmallBlockSums {
       const __m512i start = Dot::start(a);
 #pragma GCC unroll 4
       for (size_t r = 0; r < R; ++r) {
-        const Dot dot(Reader::template codes < kKind == DotKind::kOffset ? 128 : 0 > (b[r], k));
+        const Dot dot(Reader::template codes<kAdd>(b[r], k));
 #pragma GCC unroll 8
         for (size_t t = 0; t < T; ++t) {
           if (t > 0) a = Slice::of_activations(x.codes(t, column));

@@ -16,7 +16,7 @@ struct CalibrationTextOptions {
   std::size_t max_tokens = 0;  // of all texts and the vocabulary; 0: kCalibrationTokens
   // Share of the weight that goes to chunks in which every third token is some other of the
   // vocabulary: what keeps tokens safe that the texts lack.
-  double vocabulary = 0.5;
+  double vocabulary = 0.3;
 };
 
 inline constexpr std::size_t kCalibrationTokens = std::size_t{1} << 16;

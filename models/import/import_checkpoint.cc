@@ -207,8 +207,9 @@ class Importer {
 
   void say_what_is_left_out() const {
     if (config_.has_vision && n_left_out_ > 0) {
-      notes_.say(fmt::format("{} tensors ({:.2f} GB) of the part that sees pictures are left out",
-                             n_left_out_, static_cast<double>(left_out_bytes_) / 1e9));
+      notes_.say(fmt::format("left out: the part that sees pictures, {} {} of {:.1f} MB",
+                             n_left_out_, n_left_out_ == 1 ? "tensor" : "tensors",
+                             static_cast<double>(left_out_bytes_) / 1e6));
     }
   }
 

@@ -211,6 +211,33 @@ TEST(VocabularyImport, SentencePieceInTokenizerJson) {
   EXPECT_THAT(tokenizer_of(v).encode("abc\n", {.add_special = false}), ElementsAre(9, 7, 2));
 }
 
+// Tokens that other files of the folder say more of than the SentencePiece model does.
+TEST(VocabularyImport, TokensBesideTheSentencePieceModel) {
+  const fs::path model = source_path("../shared/tokenizers/llama2/tokenizer.model");
+  if (!fs::exists(model)) GTEST_SKIP() << "shared vocabularies are absent";
+  const TempDir dir;
+  fs::copy_file(model, dir.file("tokenizer.model"));
+  write_text(dir.file("added_tokens.json"), R"({"<|im_end|>": 32000, "▁more": 32001})");
+  write_text(dir.file("tokenizer_config.json"),
+             R"({"add_bos_token": false, "eos_token": "<|im_end|>",
+    "added_tokens_decoder": {"0": {"content": "<unk>", "special": true},
+                             "400": {"content": "ht", "special": true},
+                             "1724": {"content": "▁What", "special": false}}})");
+  const ImportedVocabulary v = import_vocabulary({.folder = dir.path(), .n_vocab = 32064});
+  EXPECT_EQ(v.types[0], TokenType::kUnknown);
+  EXPECT_EQ(v.tokens[400], "ht");
+  EXPECT_EQ(v.types[400], TokenType::kControl);
+  EXPECT_EQ(v.tokens[1724], " What");
+  EXPECT_EQ(v.types[1724], TokenType::kUserDefined);
+  EXPECT_EQ(v.types[32000], TokenType::kControl);
+  EXPECT_EQ(v.tokens[32001], " more");
+  EXPECT_EQ(v.types[32001], TokenType::kUserDefined);
+  EXPECT_EQ(v.tokens[32002], "[PAD32002]");
+  EXPECT_EQ(v.special_ids.at("eos"), 32000U);
+  EXPECT_EQ(v.special_ids.at("bos"), 1U);
+  EXPECT_EQ(v.add_bos, false);
+}
+
 // ---- the others
 
 TEST(VocabularyImport, TekkenIsCutToTheModelsSize) {

@@ -65,6 +65,13 @@ void add_token(std::uint64_t id, std::string text, bool special, ImportedVocabul
   out.types[id] = control ? TokenType::kControl : TokenType::kUserDefined;
 }
 
+// Pieces that the model itself keeps out of plain text.
+bool is_said_by_model(std::uint64_t id, const std::string& text, const ImportedVocabulary& out) {
+  if (id >= out.tokens.size() || out.tokens[id] != text) return false;
+  const TokenType type = out.types[id];
+  return type == TokenType::kUnknown || type == TokenType::kControl || type == TokenType::kByte;
+}
+
 void add_tokens_beside(const std::string& folder, const std::optional<JsonNode>& config,
                        ImportedVocabulary& out) {
   const std::string added = folder + "/added_tokens.json";
@@ -80,8 +87,7 @@ void add_tokens_beside(const std::string& folder, const std::optional<JsonNode>&
     const char* const last = number.data() + number.size();
     const auto [end, error] = std::from_chars(number.data(), last, id);
     if (error != std::errc{} || end != last) token.fail("its name is no id");
-    // What the model itself says of its pieces stays.
-    if (id < out.tokens.size() && out.tokens[id] == token.at("content").text()) continue;
+    if (is_said_by_model(id, token.at("content").text(), out)) continue;
     const auto special = token.find("special");
     add_token(id, token.at("content").text(), special && special->boolean(), out);
   }

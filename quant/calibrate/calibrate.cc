@@ -206,7 +206,8 @@ class Calibration {
 
   GroupRounder rounder_for(const MomentSums::Group& watched, const TeacherInput& teacher,
                            const std::string& where) {
-    MomentSums sums(job_.pool, job_.set, watched, teacher, student_->options().n_batch);
+    MomentSums sums(job_.kernels, job_.pool, job_.set, watched, teacher,
+                    student_->options().n_batch);
     if (watched.layer < 0) {
       run_to_head(*student_, *is_, sums);
     } else {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "runtime/algebra/bf16_products.h"
 #include "runtime/algebra/products.h"
 
 namespace lathe {
@@ -34,32 +35,36 @@ float root_mean_square(const float* x, std::size_t n) noexcept {
 
 }  // namespace
 
-MomentSums::MomentSums(ThreadPool& pool, const CalibrationSet& set, const Group& group,
-                       const TeacherInput& teacher, std::size_t max_rows)
+MomentSums::MomentSums(const KernelTable& kernels, ThreadPool& pool, const CalibrationSet& set,
+                       const Group& group, const TeacherInput& teacher, std::size_t max_rows)
     : pool_(pool),
       group_(group),
       teacher_(teacher),
       set_(set),
       counter_(set.run_texts()),
+      decide_(zeros()),
+      judge_(zeros()),
+      scaled_(max_rows, teacher.input.n_embd()),
+      delta_(max_rows, n_delta()),
+      columns_(kernels, Bf16Matrix::Side::kBoth, teacher.input.n_embd(), max_rows),
+      delta_columns_(kernels, direct() ? Bf16Matrix::Side::kLeft : Bf16Matrix::Side::kBoth,
+                     n_delta(), max_rows),
+      rows_(kernels, Bf16Matrix::Side::kLeft, max_rows, group.matrix.cols),
+      matrix_(kernels, Bf16Matrix::Side::kBoth, group.matrix.rows, group.matrix.cols),
       rms_(max_rows),
       scale_(max_rows) {
-  const std::size_t n = teacher.input.n_embd();
-  decide_ = zeros();
-  judge_ = zeros();
-  judge_.gap = direct() ? DenseMatrix<float>(1, group.matrix.rows) : DenseMatrix<float>(n, n);
-  scaled_ = DenseMatrix<float>(max_rows, n);
-  other_ = DenseMatrix<float>(max_rows, n);
+  judge_.gap = DenseMatrix<float>(direct() ? 1 : n_delta(), n_delta());
+  if (group.matrix.rows == 0) return;
   output_ = DenseMatrix<float>(max_rows, group.matrix.rows);
-  if (!direct()) return;
-  delta_ = DenseMatrix<float>(max_rows, group.matrix.rows);
-  stream_ = DenseMatrix<float>(max_rows, group.matrix.rows);
+  matrix_.load(pool, group.matrix);
+  if (direct()) stream_ = DenseMatrix<float>(max_rows, group.matrix.rows);
 }
 
 InputMoments MomentSums::zeros() const {
   const std::size_t n = teacher_.input.n_embd();
   InputMoments sums;
   sums.h = DenseMatrix<float>(n, n);
-  sums.cross = DenseMatrix<float>(direct() ? group_.matrix.rows : n, n);
+  sums.cross = DenseMatrix<float>(n_delta(), n);
   sums.shared = !direct();
   return sums;
 }
@@ -89,7 +94,7 @@ void MomentSums::weigh(MatrixView<const float> teacher) noexcept {
   MatrixView<const float> sized = teacher;
   if (group_.weight == TokenWeight::kByOutput) {
     const MatrixView<float> output = output_.view().slice(0, teacher.rows);
-    multiply_nt<float>(pool_, teacher, group_.matrix, output);
+    multiply_by_matrix(teacher, output);
     sized = output;
   }
   for_rows(pool_, teacher.rows, [&](std::size_t i) noexcept {
@@ -105,6 +110,11 @@ void MomentSums::scale(MatrixView<const float> from, MatrixView<float> to) noexc
   });
 }
 
+void MomentSums::multiply_by_matrix(MatrixView<const float> rows, MatrixView<float> out) noexcept {
+  rows_.load(pool_, rows);
+  multiply_nt(pool_, rows_, matrix_, out);
+}
+
 void MomentSums::add(MatrixView<const float> input, std::size_t at) noexcept {
   InputMoments& sums = text().held_out ? judge_ : decide_;
   const MatrixView<const float> teacher = teacher_.input.rows(at, input.rows);
@@ -112,47 +122,40 @@ void MomentSums::add(MatrixView<const float> input, std::size_t at) noexcept {
   for (std::size_t i = 0; i < input.rows; ++i) {
     sums.weight += static_cast<double>(scale_[i]) * scale_[i];
   }
+  const MatrixView<const float> delta = delta_of(input, teacher, at);
   const MatrixView<float> scaled = scaled_.view().slice(0, input.rows);
   scale(input, scaled);
-  add_gram<float>(pool_, scaled, sums.h);
-  if (direct()) {
-    add_direct(input, teacher, at, sums);
-  } else {
-    add_shared(input, teacher, sums);
+  columns_.load_transposed(pool_, scaled);
+  delta_columns_.load_transposed(pool_, delta);
+  add_gram_nt(pool_, columns_, sums.h);
+  multiply_nt(pool_, delta_columns_, columns_, sums.cross, Into::kAdded);
+  if (sums.gap.empty()) return;
+  if (!direct()) return add_gram_nt(pool_, delta_columns_, sums.gap);
+  for (std::size_t i = 0; i < delta.rows; ++i) {
+    for (std::size_t j = 0; j < delta.cols; ++j) {
+      sums.gap.row(0)[j] += delta.row(i)[j] * delta.row(i)[j];
+    }
   }
 }
 
-void MomentSums::add_shared(MatrixView<const float> input, MatrixView<const float> teacher,
-                            InputMoments& sums) noexcept {
-  const MatrixView<float> other = other_.view().slice(0, input.rows);
-  for_rows(pool_, input.rows, [&](std::size_t i) noexcept {
-    for (std::size_t j = 0; j < input.cols; ++j) {
-      other.row(i)[j] = scale_[i] * (teacher.row(i)[j] - input.row(i)[j]);
-    }
-  });
-  multiply_tn<float>(pool_, other, scaled_.view().slice(0, input.rows), sums.cross, Into::kAdded);
-  if (!sums.gap.empty()) add_gram<float>(pool_, other, sums.gap);
-}
-
-void MomentSums::add_direct(MatrixView<const float> input, MatrixView<const float> teacher,
-                            std::size_t at, InputMoments& sums) noexcept {
+// h - h', or of the one matrix W (h - h') + rho; scaled.
+MatrixView<const float> MomentSums::delta_of(MatrixView<const float> input,
+                                             MatrixView<const float> teacher,
+                                             std::size_t at) noexcept {
   const std::size_t n = input.rows;
-  const MatrixView<float> difference = other_.view().slice(0, n), delta = delta_.view().slice(0, n);
+  const MatrixView<float> delta = delta_.view().slice(0, n);
+  const MatrixView<float> difference = direct() ? scaled_.view().slice(0, n) : delta;
   for_rows(pool_, n, [&](std::size_t i) noexcept {
     for (std::size_t j = 0; j < input.cols; ++j) {
       difference.row(i)[j] = teacher.row(i)[j] - input.row(i)[j];
     }
   });
-  multiply_nt<float>(pool_, difference, group_.matrix, delta);
-  add_stream_difference(delta, at);
-  scale(delta, delta);
-  multiply_tn<float>(pool_, delta, scaled_.view().slice(0, n), sums.cross, Into::kAdded);
-  if (sums.gap.empty()) return;
-  for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t j = 0; j < delta.cols; ++j) {
-      sums.gap.row(0)[j] += delta.row(i)[j] * delta.row(i)[j];
-    }
+  if (direct()) {
+    multiply_by_matrix(difference, delta);
+    add_stream_difference(delta, at);
   }
+  scale(delta, delta);
+  return delta;
 }
 
 // A norm behind the product turns y to gain * y / rms(y): its difference is brought in front of it.

@@ -12,12 +12,16 @@
 // tokens are weighted by 1 / rms(y)^2 of the output y = W h, or, where the norm stands behind the
 // block and nothing normed the input before, by 1 / rms(h)^2. Without, the errors of tokens with
 // small outputs, which the norm makes large, would hardly count.
+//
+// What is summed are products in bfloat16 (runtime/algebra/bf16_products.h): of inputs, and of
+// differences that were taken in float32.
 #pragma once
 
 #include <vector>
 
 #include "quant/calibrate/calibration_set.h"
 #include "quant/calibrate/input_group.h"
+#include "runtime/algebra/bf16_products.h"
 #include "runtime/algebra/dense_matrix.h"
 #include "runtime/forward/capture.h"
 #include "runtime/forward/hidden_store.h"
@@ -55,8 +59,8 @@ class MomentSums final : public Observer {
     MatrixView<const float> matrix{};
     const float* gain = nullptr;
   };
-  MomentSums(ThreadPool& pool, const CalibrationSet& set, const Group& group,
-             const TeacherInput& teacher, std::size_t max_rows);
+  MomentSums(const KernelTable& kernels, ThreadPool& pool, const CalibrationSet& set,
+             const Group& group, const TeacherInput& teacher, std::size_t max_rows);
 
   void on_text(std::size_t text) noexcept override { counter_.on_text(text); }
   void on_layer_input(int layer, MatrixView<const float> hidden) noexcept override;
@@ -70,15 +74,17 @@ class MomentSums final : public Observer {
  private:
   const CalibrationText& text() const noexcept { return set_.texts[counter_.text()]; }
   bool direct() const noexcept { return teacher_.stream != nullptr; }
+  std::size_t n_delta() const noexcept {  // columns of delta
+    return direct() ? group_.matrix.rows : teacher_.input.n_embd();
+  }
   InputMoments zeros() const;
   void keep_stream(MatrixView<const float> hidden) noexcept;
   void add(MatrixView<const float> input, std::size_t at) noexcept;
   void weigh(MatrixView<const float> teacher) noexcept;
   void scale(MatrixView<const float> from, MatrixView<float> to) noexcept;
-  void add_shared(MatrixView<const float> input, MatrixView<const float> teacher,
-                  InputMoments& sums) noexcept;
-  void add_direct(MatrixView<const float> input, MatrixView<const float> teacher, std::size_t at,
-                  InputMoments& sums) noexcept;
+  void multiply_by_matrix(MatrixView<const float> rows, MatrixView<float> out) noexcept;
+  MatrixView<const float> delta_of(MatrixView<const float> input, MatrixView<const float> teacher,
+                                   std::size_t at) noexcept;
   void add_stream_difference(MatrixView<float> delta, std::size_t at) noexcept;
   InputMoments finished(InputMoments& sums);
 
@@ -90,9 +96,12 @@ class MomentSums final : public Observer {
   std::size_t at_ = 0;
   bool in_layer_ = false;
   InputMoments decide_, judge_;
-  DenseMatrix<float> scaled_, other_, delta_, output_, stream_;  // of one batch
-  std::vector<float> rms_;    // [rows] of what the norm behind sees; 1 without
-  std::vector<float> scale_;  // [rows] roots of the weights
+  // Of one batch, in rows of tokens.
+  DenseMatrix<float> scaled_, delta_, output_, stream_;
+  Bf16Matrix columns_, delta_columns_;  // of the input and of delta (or of h - h'), scaled
+  Bf16Matrix rows_, matrix_;            // of products with the matrix
+  std::vector<float> rms_;              // [rows] of what the norm behind sees; 1 without
+  std::vector<float> scale_;            // [rows] roots of the weights
 };
 
 }  // namespace lathe

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/tiers.h"
 #include "quant/calibrate/input_moments.h"
 #include "tests/support/random_data.h"
 
@@ -12,6 +13,7 @@ namespace lathe::test {
 namespace {
 
 constexpr std::size_t kIn = 24, kOut = 16;
+constexpr double kBound = 0x1p-7;  // operands are rounded to bfloat16
 
 struct Rows {
   std::size_t cols;
@@ -33,6 +35,7 @@ void copy_to(const Rows& rows, const HiddenStore& store) {
 class Moments : public testing::TestWithParam<bool> {
  protected:
   Moments() {
+    select_kernels("", &kernels_);
     for (const std::size_t n : {9, 7, 12}) items_.emplace_back(n);
     set_.texts = {{items_[0], 0.5}, {items_[1], 1.0, true}, {items_[2], 2.0}};
     copy_to(teacher_, teacher_store_);
@@ -48,6 +51,7 @@ class Moments : public testing::TestWithParam<bool> {
   Rows matrix_{kOut, kIn, random_}, gain_{1, kOut, random_};
   HiddenStore teacher_store_{kItems, kIn, ""}, stream_store_{kItems, kOut, ""};
   ThreadPool pool_{{.n_threads = 2, .pin = false}};
+  KernelTable kernels_;
 
   // As a run in layer order calls it, batch by batch.
   void watch(MomentSums& sums, bool middle) const {
@@ -145,7 +149,7 @@ void expect_near(MatrixView<const float> found, const std::vector<double>& expec
   for (const double v : expected) largest = std::max(largest, std::fabs(v));
   for (std::size_t i = 0; i < found.rows; ++i) {
     for (std::size_t j = 0; j < found.cols; ++j) {
-      ASSERT_NEAR(found.row(i)[j], expected[i * found.cols + j], 1e-5 * largest) << i << " " << j;
+      ASSERT_NEAR(found.row(i)[j], expected[i * found.cols + j], kBound * largest) << i << " " << j;
     }
   }
 }
@@ -162,7 +166,7 @@ TEST_P(Moments, OfAnInputThatMatricesShare) {
                                          : rms(product(teacher_.row(item)));
     };
     const MomentSums::Group group{TensorRole::kFfnDown, 3, false, by, matrix_.view(0, kOut)};
-    MomentSums sums(pool_, set_, group, {teacher_store_, nullptr}, 5);
+    MomentSums sums(kernels_, pool_, set_, group, {teacher_store_, nullptr}, 5);
     watch(sums, true);
     const InputMoments found = held_out ? sums.held_out() : sums.decided();
     EXPECT_TRUE(found.shared);
@@ -189,7 +193,7 @@ TEST_P(Moments, OfAProductThatIsAddedToTheStream) {
                                     norm ? TokenWeight::kByOutput : TokenWeight::kEven,
                                     matrix_.view(0, kOut),
                                     norm ? gain_.row(0) : nullptr};
-      MomentSums sums(pool_, set_, group, {teacher_store_, &stream_store_}, 5);
+      MomentSums sums(kernels_, pool_, set_, group, {teacher_store_, &stream_store_}, 5);
       watch(sums, middle);
       const InputMoments found = held_out ? sums.held_out() : sums.decided();
       EXPECT_FALSE(found.shared);

@@ -27,7 +27,7 @@ void project_qkv(ExecContext& ctx, int layer, MatrixView<const float> x, const Q
 }
 
 void tell_middle(ExecContext& ctx, int layer, MatrixView<const float> x) noexcept {
-  if (ctx.observer != nullptr && !ctx.ended) ctx.observer->on_layer_middle(layer, x);
+  if (ctx.observer != nullptr && !ctx.idle()) ctx.observer->on_layer_middle(layer, x);
 }
 
 void swiglu(ExecContext& ctx, int layer, std::size_t n_ff, MatrixView<const float> x,

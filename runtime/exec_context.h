@@ -27,9 +27,15 @@ struct ExecContext {
   MatmulPath path = MatmulPath::kPanel;
   Observer* observer = nullptr;
   // What follows the input of this product is not wanted (runtime/layer_range.h): from there on
-  // products and attention do nothing. Whoever calls a step sets it and clears `ended`.
+  // steps do nothing. Whoever calls a step sets it and clears `ended`.
   std::optional<TensorRole> until = {};
   bool ended = false;
+  // What precedes this product was done by another pass: until it comes, steps do nothing, and
+  // `input` [n_items, n_in] stands for its input. Whoever calls a step sets both.
+  std::optional<TensorRole> since = {};
+  MatrixView<const float> input = {};
+
+  bool idle() const noexcept { return ended || since; }
 };
 
 }  // namespace lathe

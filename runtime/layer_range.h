@@ -19,7 +19,11 @@ struct LayerRange {
   // follows are left out, and so are the hidden states behind the layer. kOutput: all layers, and
   // the head up to its product.
   std::optional<TensorRole> until{};
+  // The first layer begins with this product, whose input an earlier pass kept; hidden states are
+  // those that its result is to be added to.
+  std::optional<TensorRole> since{};
 
+  bool takes_up_hidden() const noexcept { return first > 0 || since; }
   bool operator==(const LayerRange&) const = default;
 };
 

@@ -16,7 +16,8 @@ class Observer {
   virtual ~Observer() = default;
   // Before each product with a weight matrix; weights that share an input are reported one by one.
   virtual void on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept = 0;
-  // The residual stream that enters layer `layer`, and the same rows as they leave it.
+  // The residual stream that enters layer `layer` (or, of a pass that begins within it, as it is
+  // there), and the same rows as they leave it.
   virtual void on_layer_input(int layer, MatrixView<const float> hidden) noexcept {
     (void)layer;
     (void)hidden;

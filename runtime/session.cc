@@ -43,7 +43,8 @@ struct Session::State {
 
   void check(Batch batch, LayerRange layers, MatrixView<const float> from) const;
   bool place(Batch batch, LayerRange layers, PassView* pass);
-  void run(const PassView& pass, MatmulPath path, LayerRange layers, MatrixView<const float> from);
+  void run(const PassView& pass, MatmulPath path, LayerRange layers, MatrixView<const float> from,
+           MatrixView<const float> input);
   void run_head(ExecContext& ctx, Batch batch, MatrixView<const float> rows) noexcept;
 
   const Model& model;
@@ -76,7 +77,7 @@ void Session::State::check(Batch batch, LayerRange layers, MatrixView<const floa
     throw usage_error(std::to_string(n_wanted) + " rows of logits asked of a session made for " +
                       std::to_string(options.max_logits));
   }
-  if (layers.first > 0 && (from.rows != batch.size() || from.cols != traits.n_embd)) {
+  if (layers.takes_up_hidden() && (from.rows != batch.size() || from.cols != traits.n_embd)) {
     throw usage_error("hidden states [" + std::to_string(from.rows) + ", " +
                       std::to_string(from.cols) + "] for " + std::to_string(batch.size()) +
                       " tokens of " + std::to_string(traits.n_embd));
@@ -87,17 +88,18 @@ void Session::State::check(Batch batch, LayerRange layers, MatrixView<const floa
 // room for new ones.
 bool Session::State::place(Batch batch, LayerRange layers, PassView* pass) {
   *pass = {batch, cells.data(), {}};
-  if (layers.first > 0 && cache.find(batch, cells, &pass->attention)) return true;
+  if (layers.takes_up_hidden() && cache.find(batch, cells, &pass->attention)) return true;
   check_batch(batch, model.traits().n_vocab, cache);
   return cache.place(batch, cells, &pass->attention);
 }
 
 void Session::State::run(const PassView& pass, MatmulPath path, LayerRange layers,
-                         MatrixView<const float> from) {
+                         MatrixView<const float> from, MatrixView<const float> input) {
   ExecContext ctx{kernels, pool, scratch, *weights, path, observer};
   const ModelTraits& traits = model.traits();
   const MatrixView<float> rows(hidden.as<float>().data(), pass.items.size(), traits.n_embd);
-  if (layers.first == 0) {
+  ctx.input = input;
+  if (!layers.takes_up_hidden()) {
     model.embed(ctx, pass.items, rows);
   } else if (from.data != rows.data) {
     for (std::size_t i = 0; i < from.rows; ++i) {
@@ -105,6 +107,7 @@ void Session::State::run(const PassView& pass, MatmulPath path, LayerRange layer
     }
   }
   for (int layer = layers.first; layer < layers.end; ++layer) {
+    ctx.since = layer == layers.first ? layers.since : std::nullopt;
     if (layer + 1 == layers.end) ctx.until = layers.until;
     if (observer != nullptr) observer->on_layer_input(layer, rows);
     if (!skipped[static_cast<std::size_t>(layer)]) model.layer(ctx, layer, pass, cache, rows);
@@ -158,7 +161,7 @@ void Session::set_skipped_layers(std::span<const int> layers) {
 bool Session::decode(Batch batch, MatmulPath path) { return decode_layers(batch, path, {}); }
 
 bool Session::decode_layers(Batch batch, MatmulPath path, LayerRange layers,
-                            MatrixView<const float> from) {
+                            MatrixView<const float> from, MatrixView<const float> input) {
   State& s = *state_;
   layers = checked_range(layers, s.model.traits().n_layer);
   s.check(batch, layers, from);
@@ -166,7 +169,7 @@ bool Session::decode_layers(Batch batch, MatmulPath path, LayerRange layers,
   if (!s.place(batch, layers, &pass)) return false;
   s.n_hidden = batch.size();
   s.n_logits = 0;
-  if (!batch.empty()) s.run(pass, path, layers, from);
+  if (!batch.empty()) s.run(pass, path, layers, from, input);
   return true;
 }
 

@@ -54,9 +54,10 @@ class Session {
   // another session. Items that the cache holds, since an earlier part ran here, keep their cells;
   // others get new ones. Parts one after the other give the bits of the whole. Running a part again
   // replaces what it left in the cache; later layers and positions want the same then.
+  // Where the range begins within a layer, `input` is what was kept of the product there.
   // Error (kUsage) also: a range outside of the model, `from` missing or of another shape.
   bool decode_layers(Batch batch, MatmulPath path, LayerRange layers,
-                     MatrixView<const float> from = {});
+                     MatrixView<const float> from = {}, MatrixView<const float> input = {});
   // What the last decode()'s last layer left, [n_items, n_embd]; valid until the next.
   MatrixView<const float> hidden() const noexcept;
   // Rows of the items that wanted logits, in the batch's order; valid until the next decode().

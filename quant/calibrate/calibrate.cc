@@ -13,6 +13,7 @@
 #include "quant/calibrate/input_moments.h"
 #include "quant/calibrate/plain_encoding.h"
 #include "quant/calibrate/teacher_layer.h"
+#include "quant/calibrate/teacher_weights.h"
 #include "quant/calibrate/work_meter.h"
 #include "runtime/base/error.h"
 #include "runtime/decode_rows.h"
@@ -30,12 +31,14 @@ class Calibration {
         texts_(job.set.run_texts()),
         source_(job.model.weights()),
         weights_(source_),
+        teacher_weights_(job.kernels, job.pool, source_),
         meter_(source_, job.model.skipped_layers, job.set.n_items(), job.settings.sweeps,
                job.progress) {
     for (const PlannedTensor& t : job.plan.tensors) planned_[t.source.name] = &t;
-    RunModel student = job.model;
+    RunModel teacher = job.model, student = job.model;
+    teacher.overlay = &teacher_weights_.weights();
     student.overlay = &weights_;
-    teacher_ = make_forward_runner({job.model}, job.kernels, job.pool, job.run);
+    teacher_ = make_forward_runner({teacher}, job.kernels, job.pool, job.run);
     student_ = make_forward_runner({student}, job.kernels, job.pool, job.run);
     const std::size_t n_embd = job.model.model.traits().n_embd;
     for (auto* store : {&was_, &is_, &was_next_, &is_next_}) {
@@ -61,6 +64,14 @@ class Calibration {
     RoundedMatrix matrix;
   };
 
+  // Where the new weights' run of the layer at work stands: in front of a product whose input was
+  // kept, or of the layer.
+  struct Standing {
+    std::optional<TensorRole> since;
+    const HiddenStore* input = nullptr;
+    const HiddenStore* stream = nullptr;
+  };
+
   bool is_skipped(int layer) const {
     const auto& skipped = job_.model.skipped_layers;
     return std::find(skipped.begin(), skipped.end(), layer) != skipped.end();
@@ -82,10 +93,11 @@ class Calibration {
   }
 
   void run_path(ForwardRunner& runner, const LayerRange& layers, const HiddenStore& from,
-                HiddenStore* to, Observer* observer, const std::string& step) {
+                HiddenStore* to, Observer* observer, const std::string& step,
+                const HiddenStore* input = nullptr) {
     const HiddenStore* const from_stores[] = {&from};
     HiddenStore* const to_stores[] = {to};
-    const RunPart part{layers, from_stores, std::span(to_stores, to == nullptr ? 0 : 1)};
+    const RunPart part{layers, from_stores, std::span(to_stores, to == nullptr ? 0 : 1), input};
     runner.run_part(texts_, part, callbacks(observer, step));
   }
 
@@ -122,18 +134,23 @@ class Calibration {
   void run_layer(int layer) {
     const auto number = static_cast<std::size_t>(layer) + 1;
     const std::string name = fmt::format("layer {} of {}", layer + 1, source_.n_layer());
+    teacher_weights_.enter(layer);
     if (files_.take_up(number)) {
       meter_.leave_out(meter_.calibration(layer));
       meter_.begin(meter_.source_pass(layer));
       run_path(*teacher_, {layer, layer + 1}, *was_, was_next_.get(), nullptr, name);
+      use_files_of(layer);
+      meter_.begin(meter_.new_pass(layer));
+      run_path(*student_, {layer, layer + 1}, *is_, is_next_.get(), nullptr, name);
     } else {
       calibrate_layer(layer, number, name);
     }
+  }
+
+  void use_files_of(int layer) {
     for (const InputGroup& group : layer_groups(source_, layer)) {
       for (const TensorRole role : group.roles) use_file_of({role, layer});
     }
-    meter_.begin(meter_.new_pass(layer));
-    run_path(*student_, {layer, layer + 1}, *is_, is_next_.get(), nullptr, name);
   }
 
   void calibrate_layer(int layer, std::size_t number, const std::string& name) {
@@ -142,13 +159,19 @@ class Calibration {
     run_path(*teacher_, {layer, layer + 1}, *was_, was_next_.get(), &teacher.observer(),
              name + ", source");
     std::vector<Decided> decided;
+    standing_ = {{}, nullptr, is_.get()};
     for (const InputGroup& group : layer_groups(source_, layer)) {
-      const bool middle = group.input == LayerInput::kDown;
       const HiddenStore* stream = nullptr;
-      if (group.adds_to_stream) stream = middle ? &teacher.middle() : was_.get();
-      decide_group(group, layer, {teacher.input(group.input), stream}, middle, name, decided);
+      if (group.adds_to_stream) {
+        stream = group.input == LayerInput::kDown ? &teacher.middle() : was_.get();
+      }
+      decide_group(group, layer, {teacher.input(group.input), stream}, name, decided);
     }
     keep(number, decided);
+    use_files_of(layer);
+    meter_.begin(meter_.new_pass(layer));
+    run_path(*student_, {layer, layer + 1, {}, standing_.since}, *standing_.stream, is_next_.get(),
+             nullptr, name, standing_.input);
   }
 
   void run_head(int n_layer) {
@@ -161,7 +184,7 @@ class Calibration {
       Capture capture(texts_);
       capture.keep_input(TensorRole::kOutput, input);
       run_to_head(*teacher_, *was_, capture);
-      decide_group(head_group(), -1, {input, nullptr}, false, kHeadName, decided);
+      decide_group(head_group(), -1, {input, nullptr}, kHeadName, decided);
     }
     keep(number, decided);
   }
@@ -172,7 +195,7 @@ class Calibration {
     return decoded(job_.kernels, job_.pool, source_.get(id.role, id.layer));
   }
 
-  void decide_group(const InputGroup& group, int layer, const TeacherInput& teacher, bool middle,
+  void decide_group(const InputGroup& group, int layer, const TeacherInput& teacher,
                     const std::string& where, std::vector<Decided>& decided) {
     std::vector<TensorId> ids;
     for (const TensorRole role : group.roles) {
@@ -181,7 +204,7 @@ class Calibration {
     if (ids.empty()) return;
     const TensorRole first =
         layer < 0 ? TensorRole::kOutput : first_role(group.input, source_, layer);
-    MomentSums::Group watched{first, layer, middle, group.weight};
+    MomentSums::Group watched{first, layer, group.weight};
     DenseMatrix<float> matrix;
     if (group.adds_to_stream || group.weight == TokenWeight::kByOutput) {
       matrix = matrix_of(ids.front());
@@ -189,6 +212,10 @@ class Calibration {
     }
     if (group.adds_to_stream && group.weight == TokenWeight::kByOutput) {
       watched.gain = reinterpret_cast<const float*>(source_.get(group.norm, layer).data);
+    }
+    watched.keep_input = layer >= 0 && group.input != LayerInput::kAttention;
+    if (layer >= 0 && group.input >= LayerInput::kFeedForward && standing_.stream == is_.get()) {
+      watched.middle = is_next_.get();
     }
     meter_.begin(meter_.moments(group, layer));
     GroupRounder rounder = rounder_for(watched, teacher, where);
@@ -211,9 +238,12 @@ class Calibration {
     if (watched.layer < 0) {
       run_to_head(*student_, *is_, sums);
     } else {
-      run_path(*student_, {watched.layer, watched.layer + 1, watched.role}, *is_, nullptr, &sums,
-               fmt::format("{}, input of {}", where, role_name(watched.role)));
+      run_path(*student_, {watched.layer, watched.layer + 1, watched.role, standing_.since},
+               *standing_.stream, nullptr, &sums,
+               fmt::format("{}, input of {}", where, role_name(watched.role)), standing_.input);
     }
+    if (watched.keep_input) standing_ = {watched.role, &teacher.input, standing_.stream};
+    if (watched.middle != nullptr) standing_.stream = watched.middle;
     return GroupRounder(job_.kernels, job_.pool, sums.decided(), sums.held_out(), job_.settings);
   }
 
@@ -264,11 +294,13 @@ class Calibration {
   std::vector<RunText> texts_;
   const WeightSet& source_;
   WeightSet weights_;  // the source's, replaced one by one
+  TeacherWeights teacher_weights_;
   std::map<std::string, const PlannedTensor*, std::less<>> planned_;  // by names in the source
   WorkMeter meter_;
   std::unique_ptr<ForwardRunner> teacher_, student_;
   // Hidden states before and behind the layer at work, through the source and the new weights.
   std::unique_ptr<HiddenStore> was_, is_, was_next_, is_next_;
+  Standing standing_;
 };
 
 }  // namespace

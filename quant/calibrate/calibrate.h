@@ -5,9 +5,9 @@
 // Every token of the calibration texts has two hidden states: through the source's weights, and
 // through those written so far, as the engine itself runs them. In each layer the source's path
 // runs once and is kept; the other runs up to the input of each group (runtime/layer_range.h),
-// whose moments decide the group (quant/calibrate/group_rounder.h), and at last through the whole
-// layer. Memory: the hidden states and inputs of one layer for all tokens, or a file of them; the
-// second moment of one input, four times.
+// whose moments decide the group (quant/calibrate/group_rounder.h), and goes on from there with the
+// group as decided. Memory: the hidden states and inputs of one layer for all tokens, or a file of
+// them; the second moment of one input, four times.
 //
 // Embeddings are encoded plainly, and so are formats without calibrated rounding; a head of its own
 // is calibrated on the last hidden states.

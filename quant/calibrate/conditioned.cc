@@ -8,18 +8,17 @@ double mean_diagonal(MatrixView<const float> h) noexcept {
   return sum / static_cast<double>(h.rows);
 }
 
-DenseMatrix<float> conditioned(MatrixView<const float> h, float damping, float shrinkage) {
-  DenseMatrix<float> out = DenseMatrix<float>::copy_of(h);
+DenseMatrix<float> conditioned(DenseMatrix<float> h, float damping, float shrinkage) {
   const double found = mean_diagonal(h);
   const float mean = found > 0.0 ? static_cast<float>(found) : 1.0f;
-  for (std::size_t i = 0; i < h.rows; ++i) {
-    float* const row = out.row(i);
-    for (std::size_t j = 0; j < h.cols; ++j) {
+  for (std::size_t i = 0; i < h.rows(); ++i) {
+    float* const row = h.row(i);
+    for (std::size_t j = 0; j < h.cols(); ++j) {
       if (j != i) row[j] *= 1.0f - shrinkage;
     }
     row[i] = (row[i] > 0.0f ? row[i] : mean) + damping * mean;
   }
-  return out;
+  return h;
 }
 
 }  // namespace lathe

@@ -8,7 +8,7 @@ namespace lathe {
 // h [n, n] with its off-diagonal shrunk by that share, and damping times the mean of its diagonal
 // added to the diagonal. A column that no token excited gets the mean, and everything gets
 // something where the input is zero.
-DenseMatrix<float> conditioned(MatrixView<const float> h, float damping, float shrinkage);
+DenseMatrix<float> conditioned(DenseMatrix<float> h, float damping, float shrinkage);
 
 // The mean of the diagonal.
 double mean_diagonal(MatrixView<const float> h) noexcept;

@@ -16,7 +16,7 @@
 namespace lathe {
 namespace {
 
-constexpr std::size_t kJudgedRows = 256;  // of a matrix, for the verdict of held-out tokens
+constexpr std::size_t kJudgedRows = 256;   // of a matrix, for the verdict of held-out tokens
 
 // Rows of a matrix, evenly spaced.
 std::vector<std::size_t> judged_rows(std::size_t n_rows) {
@@ -26,11 +26,11 @@ std::vector<std::size_t> judged_rows(std::size_t n_rows) {
   return rows;
 }
 
-double dot(MatrixView<const float> a, MatrixView<const float> b) noexcept {
+double sum_of_squares(MatrixView<const float> x) noexcept {
   double sum = 0.0;
-  for (std::size_t i = 0; i < a.rows; ++i) {
-    for (std::size_t j = 0; j < a.cols; ++j) {
-      sum += static_cast<double>(a.row(i)[j]) * static_cast<double>(b.row(i)[j]);
+  for (std::size_t i = 0; i < x.rows; ++i) {
+    for (std::size_t j = 0; j < x.cols; ++j) {
+      sum += static_cast<double>(x.row(i)[j]) * static_cast<double>(x.row(i)[j]);
     }
   }
   return sum;
@@ -39,37 +39,38 @@ double dot(MatrixView<const float> a, MatrixView<const float> b) noexcept {
 }  // namespace
 
 GroupRounder::GroupRounder(const KernelTable& kernels, ThreadPool& pool, InputMoments decided,
-                           InputMoments held_out, const CalibrationSettings& settings)
+                           HeldOutTokens held_out, const CalibrationSettings& settings)
     : kernels_(kernels),
       pool_(pool),
       settings_(settings),
-      decided_(std::move(decided)),
+      cross_(std::move(decided.cross)),
+      shared_(decided.shared),
       held_out_(std::move(held_out)) {
-  if (!std::isfinite(mean_diagonal(decided_.h))) {
+  if (!std::isfinite(mean_diagonal(decided.h))) {
     throw failed("the input of a product holds values that are not finite");
   }
-  prepare_target();
-  prepare_rounding();
+  prepare_target(decided.h);
+  prepare_rounding(std::move(decided.h));
 }
 
 GroupRounder::~GroupRounder() = default;
 
-void GroupRounder::prepare_target() {
+void GroupRounder::prepare_target(MatrixView<const float> h) {
   if (settings_.correction == 0.0f) return;
-  lower_ = conditioned(decided_.h, settings_.damping, 0.0f);
+  lower_ = conditioned(DenseMatrix<float>::copy_of(h), settings_.damping, 0.0f);
   if (!factor_cholesky<float>(pool_, lower_)) {
     throw failed("the second moment of an input is not positive definite");
   }
 }
 
-void GroupRounder::prepare_rounding() {
-  metric_ = conditioned(decided_.h, settings_.damping, settings_.shrinkage);
-  std::vector<float> diagonal(metric_.rows());
-  for (std::size_t j = 0; j < diagonal.size(); ++j) diagonal[j] = decided_.h.row(j)[j];
+void GroupRounder::prepare_rounding(DenseMatrix<float> h) {
+  std::vector<float> diagonal(h.rows());
+  for (std::size_t j = 0; j < diagonal.size(); ++j) diagonal[j] = h.row(j)[j];
   importance_.resize(diagonal.size());
   if (!prepare_importance(diagonal.data(), diagonal.size(), importance_.data())) {
     importance_.clear();
   }
+  metric_ = conditioned(std::move(h), settings_.damping, settings_.shrinkage);
 }
 
 const RoundingFactor& GroupRounder::factor() {
@@ -77,49 +78,60 @@ const RoundingFactor& GroupRounder::factor() {
   return *factor_;
 }
 
-// W* = W + a D (H + damping)^-1
-DenseMatrix<float> GroupRounder::corrected(MatrixView<const float> w) const {
-  DenseMatrix<float> out = DenseMatrix<float>::copy_of(w);
-  if (settings_.correction == 0.0f) return out;
-  DenseMatrix<float> d = decided_.shared ? DenseMatrix<float>(w.rows, w.cols)
-                                         : DenseMatrix<float>::copy_of(decided_.cross.view());
-  if (decided_.shared) multiply<float>(pool_, w, decided_.cross, d);
+// W* = W + a D (H + damping)^-1. What only this matrix needs is given back.
+DenseMatrix<float> GroupRounder::corrected(MatrixView<const float> w) {
+  if (settings_.correction == 0.0f) return DenseMatrix<float>::copy_of(w);
+  DenseMatrix<float> d = shared_ ? DenseMatrix<float>(w.rows, w.cols) : std::move(cross_);
+  if (shared_) multiply<float>(pool_, w, cross_, d);
   solve_cholesky<float>(pool_, lower_, d);
+  if (!shared_) lower_ = {};
   pool_.for_ranges(w.rows, 1, [&](std::size_t begin, std::size_t end) noexcept {
     for (std::size_t i = begin; i < end; ++i) {
       for (std::size_t j = 0; j < w.cols; ++j) {
-        out.row(i)[j] += settings_.correction * d.row(i)[j];
+        d.row(i)[j] = w.row(i)[j] + settings_.correction * d.row(i)[j];
       }
     }
   });
-  return out;
+  return d;
 }
 
-// E|a delta + (W - V) h'|^2 of some rows: tr(E H E^T) + 2 a <E, D> + a^2 E|delta|^2, E = W - V; of
-// what the paths differ by, the share a is asked for.
+// [n_tokens, rows] a delta of held-out tokens: of what the paths differ by, the share that is to be
+// corrected.
+DenseMatrix<float> GroupRounder::asked_for(MatrixView<const float> w,
+                                           std::span<const std::size_t> rows) const {
+  const std::size_t n_tokens = held_out_.delta.rows();
+  DenseMatrix<float> asked(n_tokens, rows.size());
+  if (shared_) {
+    DenseMatrix<float> source(rows.size(), w.cols);
+    for (std::size_t k = 0; k < rows.size(); ++k) {
+      for (std::size_t j = 0; j < w.cols; ++j) {
+        source.row(k)[j] = settings_.correction * w.row(rows[k])[j];
+      }
+    }
+    multiply_nt<float>(pool_, held_out_.delta, source, asked);
+    return asked;
+  }
+  for (std::size_t t = 0; t < n_tokens; ++t) {
+    for (std::size_t k = 0; k < rows.size(); ++k) {
+      asked.row(t)[k] = settings_.correction * held_out_.delta.row(t)[rows[k]];
+    }
+  }
+  return asked;
+}
+
+// The sum over held-out tokens of |a delta + (W - V) h'|^2 in these rows.
 double GroupRounder::held_out_loss(MatrixView<const float> w, Format format,
-                                   const std::uint8_t* blocks) const {
-  const std::vector<std::size_t> rows = judged_rows(w.rows);
+                                   const std::uint8_t* blocks, std::span<const std::size_t> rows,
+                                   MatrixView<const float> asked) const {
   const std::size_t stride = row_bytes(format, w.cols);
-  DenseMatrix<float> source(rows.size(), w.cols), error(rows.size(), w.cols);
-  DenseMatrix<float> product(rows.size(), w.cols), cross(rows.size(), w.cols);
-  double gap = 0.0;
+  DenseMatrix<float> error(rows.size(), w.cols);
   for (std::size_t k = 0; k < rows.size(); ++k) {
-    std::copy_n(w.row(rows[k]), w.cols, source.row(k));
     kernels_.decode[index_of(format)](blocks + rows[k] * stride, w.cols, error.row(k));
-    for (std::size_t j = 0; j < w.cols; ++j) error.row(k)[j] = source.row(k)[j] - error.row(k)[j];
-    if (held_out_.shared) continue;
-    std::copy_n(held_out_.cross.row(rows[k]), w.cols, cross.row(k));
-    gap += held_out_.gap.row(0)[rows[k]];
+    for (std::size_t j = 0; j < w.cols; ++j) error.row(k)[j] = w.row(rows[k])[j] - error.row(k)[j];
   }
-  if (held_out_.shared) {
-    multiply<float>(pool_, source, held_out_.cross, cross);
-    multiply<float>(pool_, source, held_out_.gap, product);
-    gap = dot(source, product);
-  }
-  multiply<float>(pool_, error, held_out_.h, product);
-  const double a = settings_.correction;
-  return dot(error, product) + 2.0 * a * dot(error, cross) + a * a * gap;
+  const DenseMatrix<float> missed = DenseMatrix<float>::copy_of(asked);
+  multiply_nt<float>(pool_, held_out_.input, error, missed, Into::kAdded);
+  return sum_of_squares(missed);
 }
 
 RoundedMatrix GroupRounder::round(MatrixView<const float> w, Format format,
@@ -148,10 +160,12 @@ RoundedMatrix GroupRounder::round(MatrixView<const float> w, Format format,
   const double energy = errors.energy > 0.0 ? errors.energy : 1.0;
   out.plain_error = std::sqrt(errors.nearest / energy);
   out.error = std::sqrt(errors.calibrated / energy);
-  if (held_out_.weight == 0.0) return out;
+  if (held_out_.input.empty()) return out;
+  const std::vector<std::size_t> rows = judged_rows(w.rows);
+  const DenseMatrix<float> asked = asked_for(w, rows);
   const double before =
-      held_out_loss(w, format, reinterpret_cast<const std::uint8_t*>(plain.data()));
-  const double after = held_out_loss(w, format, blocks);
+      held_out_loss(w, format, reinterpret_cast<const std::uint8_t*>(plain.data()), rows, asked);
+  const double after = held_out_loss(w, format, blocks, rows, asked);
   out.held_out_ratio = before > 0.0 ? std::sqrt(std::max(0.0, after) / before) : 1.0;
   out.fell_back = !(after < before);
   if (out.fell_back) out.blocks = std::move(plain);

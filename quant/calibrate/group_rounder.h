@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,25 +29,29 @@ struct RoundedMatrix {
 class GroupRounder {
  public:
   GroupRounder(const KernelTable& kernels, ThreadPool& pool, InputMoments decided,
-               InputMoments held_out, const CalibrationSettings& settings);
+               HeldOutTokens held_out, const CalibrationSettings& settings);
   ~GroupRounder();
 
   // w: [r, n]. Error (kBadInput) naming `name` for values that the format cannot hold.
   RoundedMatrix round(MatrixView<const float> w, Format format, const std::string& name);
 
  private:
-  void prepare_target();
-  void prepare_rounding();
+  void prepare_target(MatrixView<const float> h);
+  void prepare_rounding(DenseMatrix<float> h);
   const RoundingFactor& factor();  // made when it is first needed
-  DenseMatrix<float> corrected(MatrixView<const float> w) const;
-  double held_out_loss(MatrixView<const float> w, Format format, const std::uint8_t* blocks) const;
+  DenseMatrix<float> corrected(MatrixView<const float> w);
+  DenseMatrix<float> asked_for(MatrixView<const float> w, std::span<const std::size_t> rows) const;
+  double held_out_loss(MatrixView<const float> w, Format format, const std::uint8_t* blocks,
+                       std::span<const std::size_t> rows, MatrixView<const float> asked) const;
 
   const KernelTable& kernels_;
   ThreadPool& pool_;
   CalibrationSettings settings_;
-  InputMoments decided_, held_out_;
-  DenseMatrix<float> lower_;       // Cholesky factor of the damped H, for targets
-  DenseMatrix<float> metric_;      // the H of the rounding
+  DenseMatrix<float> lower_;   // Cholesky factor of the damped H, for targets
+  DenseMatrix<float> metric_;  // the H of the rounding
+  DenseMatrix<float> cross_;   // D or C - H
+  bool shared_;                // C - H
+  HeldOutTokens held_out_;
   std::vector<float> importance_;  // its diagonal, as plain encoders take it; or empty
   std::optional<RoundingFactor> factor_;
 };

@@ -27,6 +27,12 @@ void scale_rows(ThreadPool& pool, MatrixView<const float> from, float by,
   });
 }
 
+std::size_t n_held_out(const CalibrationSet& set) noexcept {
+  std::size_t n = 0;
+  for (const CalibrationText& text : set.texts) n += text.held_out ? text.items.size() : 0;
+  return n;
+}
+
 float root_mean_square(const float* x, std::size_t n) noexcept {
   double sum = 0.0;
   for (std::size_t j = 0; j < n; ++j) sum += static_cast<double>(x[j]) * x[j];
@@ -42,41 +48,35 @@ MomentSums::MomentSums(const KernelTable& kernels, ThreadPool& pool, const Calib
       teacher_(teacher),
       set_(set),
       counter_(set.run_texts()),
-      decide_(zeros()),
-      judge_(zeros()),
+      sums_{{teacher.input.n_embd(), teacher.input.n_embd()},
+            {n_delta(), teacher.input.n_embd()},
+            !direct()},
+      held_out_{{n_held_out(set), teacher.input.n_embd()}, {n_held_out(set), n_delta()}},
       scaled_(max_rows, teacher.input.n_embd()),
       delta_(max_rows, n_delta()),
       columns_(kernels, Bf16Matrix::Side::kBoth, teacher.input.n_embd(), max_rows),
-      delta_columns_(kernels, direct() ? Bf16Matrix::Side::kLeft : Bf16Matrix::Side::kBoth,
-                     n_delta(), max_rows),
+      delta_columns_(kernels, Bf16Matrix::Side::kLeft, n_delta(), max_rows),
       rows_(kernels, Bf16Matrix::Side::kLeft, max_rows, group.matrix.cols),
       matrix_(kernels, Bf16Matrix::Side::kBoth, group.matrix.rows, group.matrix.cols),
       rms_(max_rows),
       scale_(max_rows) {
-  judge_.gap = DenseMatrix<float>(direct() ? 1 : n_delta(), n_delta());
   if (group.matrix.rows == 0) return;
   output_ = DenseMatrix<float>(max_rows, group.matrix.rows);
   matrix_.load(pool, group.matrix);
   if (direct()) stream_ = DenseMatrix<float>(max_rows, group.matrix.rows);
 }
 
-InputMoments MomentSums::zeros() const {
-  const std::size_t n = teacher_.input.n_embd();
-  InputMoments sums;
-  sums.h = DenseMatrix<float>(n, n);
-  sums.cross = DenseMatrix<float>(n_delta(), n);
-  sums.shared = !direct();
-  return sums;
-}
-
 void MomentSums::on_layer_input(int, MatrixView<const float> hidden) noexcept {
   in_layer_ = true;
   at_ = counter_.take(hidden.rows);
-  if (direct() && !group_.middle) keep_stream(hidden);
+  if (direct()) keep_stream(hidden);
 }
 
 void MomentSums::on_layer_middle(int, MatrixView<const float> hidden) noexcept {
-  if (direct() && group_.middle) keep_stream(hidden);
+  if (direct()) keep_stream(hidden);
+  if (group_.middle != nullptr) {
+    scale_rows(pool_, hidden, 1.0f, group_.middle->rows(at_, hidden.rows));
+  }
 }
 
 void MomentSums::keep_stream(MatrixView<const float> hidden) noexcept {
@@ -85,7 +85,9 @@ void MomentSums::keep_stream(MatrixView<const float> hidden) noexcept {
 
 void MomentSums::on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept {
   if (weight.role != group_.role || weight.layer != group_.layer) return;
-  add(input, in_layer_ ? at_ : counter_.take(input.rows));
+  const std::size_t at = in_layer_ ? at_ : counter_.take(input.rows);
+  add(input, at);
+  if (group_.keep_input) scale_rows(pool_, input, 1.0f, teacher_.input.rows(at, input.rows));
 }
 
 // Sizes and weights of the batch's tokens.
@@ -116,26 +118,24 @@ void MomentSums::multiply_by_matrix(MatrixView<const float> rows, MatrixView<flo
 }
 
 void MomentSums::add(MatrixView<const float> input, std::size_t at) noexcept {
-  InputMoments& sums = text().held_out ? judge_ : decide_;
   const MatrixView<const float> teacher = teacher_.input.rows(at, input.rows);
   weigh(teacher);
-  for (std::size_t i = 0; i < input.rows; ++i) {
-    sums.weight += static_cast<double>(scale_[i]) * scale_[i];
-  }
   const MatrixView<const float> delta = delta_of(input, teacher, at);
+  if (text().held_out) {
+    scale(input, held_out_.input.view().slice(n_held_out_, input.rows));
+    scale_rows(pool_, delta, 1.0f, held_out_.delta.view().slice(n_held_out_, input.rows));
+    n_held_out_ += input.rows;
+    return;
+  }
+  for (std::size_t i = 0; i < input.rows; ++i) {
+    weight_ += static_cast<double>(scale_[i]) * scale_[i];
+  }
   const MatrixView<float> scaled = scaled_.view().slice(0, input.rows);
   scale(input, scaled);
   columns_.load_transposed(pool_, scaled);
   delta_columns_.load_transposed(pool_, delta);
-  add_gram_nt(pool_, columns_, sums.h);
-  multiply_nt(pool_, delta_columns_, columns_, sums.cross, Into::kAdded);
-  if (sums.gap.empty()) return;
-  if (!direct()) return add_gram_nt(pool_, delta_columns_, sums.gap);
-  for (std::size_t i = 0; i < delta.rows; ++i) {
-    for (std::size_t j = 0; j < delta.cols; ++j) {
-      sums.gap.row(0)[j] += delta.row(i)[j] * delta.row(i)[j];
-    }
-  }
+  add_gram_nt(pool_, columns_, sums_.h);
+  multiply_nt(pool_, delta_columns_, columns_, sums_.cross, Into::kAdded);
 }
 
 // h - h', or of the one matrix W (h - h') + rho; scaled.
@@ -172,16 +172,12 @@ void MomentSums::add_stream_difference(MatrixView<float> delta, std::size_t at) 
   });
 }
 
-InputMoments MomentSums::finished(InputMoments& sums) {
-  InputMoments out = std::move(sums);
-  const float scale = out.weight > 0.0 ? static_cast<float>(1.0 / out.weight) : 0.0f;
-  mirror_lower<float>(pool_, out.h);
-  scale_rows(pool_, out.h.view(), scale, out.h);
-  scale_rows(pool_, out.cross.view(), scale, out.cross);
-  if (out.gap.empty()) return out;
-  if (out.shared) mirror_lower<float>(pool_, out.gap);
-  scale_rows(pool_, out.gap.view(), scale, out.gap);
-  return out;
+InputMoments MomentSums::decided() {
+  const float scale = weight_ > 0.0 ? static_cast<float>(1.0 / weight_) : 0.0f;
+  mirror_lower<float>(pool_, sums_.h);
+  scale_rows(pool_, sums_.h.view(), scale, sums_.h);
+  scale_rows(pool_, sums_.cross.view(), scale, sums_.cross);
+  return std::move(sums_);
 }
 
 }  // namespace lathe

@@ -17,6 +17,7 @@
 // differences that were taken in float32.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "quant/calibrate/calibration_set.h"
@@ -34,10 +35,14 @@ struct InputMoments {
   DenseMatrix<float> h;      // [n, n]
   DenseMatrix<float> cross;  // D [r, n] of the one matrix of the group, or C - H [n, n]
   bool shared = true;        // cross is C - H
-  // Of held-out tokens, how far the paths are apart: E[(h - h') (h - h')^T] [n, n] where the input
-  // is shared, or E[delta_i^2] [1, r].
-  DenseMatrix<float> gap;
-  double weight = 0.0;  // sum over tokens
+};
+
+// Tokens that do not decide, one by one, times the roots of their weights: what a rounding makes of
+// them is computed from these directly. No rows where none is held out.
+struct HeldOutTokens {
+  DenseMatrix<float> input;  // [n_tokens, n] h'
+  DenseMatrix<float>
+      delta;  // [n_tokens, r] of the one matrix of the group, or h - h' [n_tokens, n]
 };
 
 // The same input through the source's weights.
@@ -46,18 +51,22 @@ struct TeacherInput {
   const HiddenStore* stream;  // that the product is added to; null: none
 };
 
-// Watches the run of the new weights up to the input of one group, and sums.
+// Watches the run of the new weights up to the input of one group, and sums. The stream that the
+// group's product is added to is the last that it is told of.
 class MomentSums final : public Observer {
  public:
   struct Group {
     TensorRole role;  // of the product that is watched
     int layer;
-    bool middle = false;  // the stream is that of the middle of the layer
     TokenWeight weight = TokenWeight::kEven;
     // The matrix in float32, of a group that adds to the stream or is weighted by its output; and
     // of the former, the gain of the norm in between, where there is one.
     MatrixView<const float> matrix{};
     const float* gain = nullptr;
+    // The input's tokens replace the teacher's when they have been summed, and the stream in the
+    // middle of the layer is kept here: for the pass that goes on from them.
+    bool keep_input = false;
+    const HiddenStore* middle = nullptr;
   };
   MomentSums(const KernelTable& kernels, ThreadPool& pool, const CalibrationSet& set,
              const Group& group, const TeacherInput& teacher, std::size_t max_rows);
@@ -67,9 +76,9 @@ class MomentSums final : public Observer {
   void on_layer_middle(int layer, MatrixView<const float> hidden) noexcept override;
   void on_matmul_input(TensorId weight, MatrixView<const float> input) noexcept override;
 
-  // Means over the tokens that decide, and over those held out. Once.
-  InputMoments decided() { return finished(decide_); }
-  InputMoments held_out() { return finished(judge_); }
+  // Once.
+  InputMoments decided();  // means over the tokens that decide
+  HeldOutTokens held_out() { return std::move(held_out_); }
 
  private:
   const CalibrationText& text() const noexcept { return set_.texts[counter_.text()]; }
@@ -77,7 +86,6 @@ class MomentSums final : public Observer {
   std::size_t n_delta() const noexcept {  // columns of delta
     return direct() ? group_.matrix.rows : teacher_.input.n_embd();
   }
-  InputMoments zeros() const;
   void keep_stream(MatrixView<const float> hidden) noexcept;
   void add(MatrixView<const float> input, std::size_t at) noexcept;
   void weigh(MatrixView<const float> teacher) noexcept;
@@ -86,8 +94,6 @@ class MomentSums final : public Observer {
   MatrixView<const float> delta_of(MatrixView<const float> input, MatrixView<const float> teacher,
                                    std::size_t at) noexcept;
   void add_stream_difference(MatrixView<float> delta, std::size_t at) noexcept;
-  InputMoments finished(InputMoments& sums);
-
   ThreadPool& pool_;
   Group group_;
   TeacherInput teacher_;
@@ -95,7 +101,10 @@ class MomentSums final : public Observer {
   ItemCounter counter_;
   std::size_t at_ = 0;
   bool in_layer_ = false;
-  InputMoments decide_, judge_;
+  InputMoments sums_;
+  double weight_ = 0.0;  // of the tokens that decide
+  HeldOutTokens held_out_;
+  std::size_t n_held_out_ = 0;
   // Of one batch, in rows of tokens.
   DenseMatrix<float> scaled_, delta_, output_, stream_;
   Bf16Matrix columns_, delta_columns_;  // of the input and of delta (or of h - h'), scaled

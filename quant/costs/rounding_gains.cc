@@ -1,6 +1,7 @@
 #include "quant/costs/rounding_gains.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "quant/calibrate/conditioned.h"
 #include "quant/calibrate/rounding/rounding.h"
@@ -16,7 +17,7 @@ DenseMatrix<float> second_moment(MatrixView<const float> x, const CalibrationSet
   DenseMatrix<float> h(x.cols, x.cols);
   add_gram<float>(pool, x, h.view());
   mirror_lower<float>(pool, h.view());
-  return conditioned(h, settings.damping, settings.shrinkage);
+  return conditioned(std::move(h), settings.damping, settings.shrinkage);
 }
 
 DenseMatrix<float> spread_rows(const TensorSource& source, const TensorInfo& tensor,

@@ -44,6 +44,8 @@ struct LayerByLayer::Engine {
     layers = checked_range(layers, traits.n_layer);
     to_head = reaches_head(layers, traits.n_layer);
     until = layers.until;
+    since = layers.since;
+    first = layers.first;
     last = layers.end - 1;
     runs.clear();
     for (int i = layers.first; i < layers.end; ++i) {
@@ -70,8 +72,9 @@ struct LayerByLayer::Engine {
   const ModelTraits& traits;
   std::vector<int> runs;            // the layers of the part that are not skipped
   bool to_head = true;              // the part goes on through the output head
-  int last = 0;                     // the last layer of the part
-  std::optional<TensorRole> until;  // how far it goes there
+  int first = 0, last = 0;          // layers of the part
+  std::optional<TensorRole> since;  // where it begins in the first
+  std::optional<TensorRole> until;  // how far it goes in the last
   KvCache cache;                    // of the layer that is being run
   std::vector<std::int32_t> cells;
   Arena scratch;
@@ -99,6 +102,7 @@ struct LayerByLayer::Group {
   std::span<const RunText> texts;
   std::vector<std::size_t> item_of{0}, row_of{0};    // where each text starts; and the ends
   MatrixView<float> hidden;                          // [n_items, n_embd] of the model at work
+  const HiddenStore* input = nullptr;                // of the product that the part begins with
   std::vector<std::unique_ptr<HiddenStore>> wanted;  // by model: [n_rows, n_embd], last layer's
 };
 
@@ -213,7 +217,8 @@ void LayerByLayer::run_group(Group& group, const RunPart& part, const RunCallbac
     } else {
       group.hidden = part.to[m]->rows(group.first_item, group.n_items());
     }
-    enter(engine, group, part.layers.first > 0 ? part.from[m] : nullptr);
+    enter(engine, group, part.layers.takes_up_hidden() ? part.from[m] : nullptr);
+    group.input = part.input;
     run_layers(engine, group, meter);
     if (engine.to_head) keep_wanted(engine, group);
   }
@@ -275,6 +280,11 @@ void LayerByLayer::run_text(Engine& engine, const Group& group, std::size_t t, i
     PassView pass{batch, engine.cells.data(), {}};
     if (!engine.cache.place(batch, engine.cells, &pass.attention)) {
       throw failed("the cache has no room for a text");
+    }
+    engine.ctx.since = layer == engine.first ? engine.since : std::nullopt;
+    if (engine.ctx.since) {
+      const std::size_t item = group.first_item + group.item_of[t] + first;
+      engine.ctx.input = group.input->rows(item, batch.size());
     }
     engine.ctx.until = layer == engine.last ? engine.until : std::nullopt;
     engine.ctx.ended = false;

@@ -120,9 +120,10 @@ bool TextByText::to_head(const RunPart& part) const {
 void TextByText::run_batch(Batch batch, std::size_t first_item, const RunPart& part) {
   n_in_batch_ = batch.size();
   for (std::size_t m = 0; m < models_.size(); ++m) {
-    MatrixView<const float> from;
-    if (part.layers.first > 0) from = part.from[m]->rows(first_item, batch.size());
-    if (!sessions_[m]->decode_layers(batch, MatmulPath::kPanel, part.layers, from)) {
+    MatrixView<const float> from, input;
+    if (part.layers.takes_up_hidden()) from = part.from[m]->rows(first_item, batch.size());
+    if (part.layers.since) input = part.input->rows(first_item, batch.size());
+    if (!sessions_[m]->decode_layers(batch, MatmulPath::kPanel, part.layers, from, input)) {
       throw usage_error("a text is longer than the context of " + std::to_string(options_.n_cells) +
                         " tokens");
     }

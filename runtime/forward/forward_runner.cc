@@ -46,7 +46,10 @@ void ForwardRunner::check_part(std::span<const RunText> texts, const RunPart& pa
   if (part.layers.until && !part.to.empty()) {
     throw usage_error("a part that ends within a layer leaves no hidden states");
   }
-  if (part.layers.first > 0) check_stores(part.from, models_, n_items);
+  if (part.layers.since && (part.input == nullptr || models_.size() != 1)) {
+    throw usage_error("a part that begins within a layer wants one model and an input");
+  }
+  if (part.layers.takes_up_hidden()) check_stores(part.from, models_, n_items);
   if (!part.to.empty()) check_stores(part.to, models_, n_items);
 }
 

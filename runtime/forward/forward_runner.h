@@ -47,6 +47,9 @@ struct RunPart {
   LayerRange layers{};
   std::span<const HiddenStore* const> from{};  // what enters layers.first; only where that is not 0
   std::span<HiddenStore* const> to{};          // receives what leaves the last of the layers
+  // Of a part that begins within a layer: what enters layers.since, for one model. `from` is then
+  // the residual stream there.
+  const HiddenStore* input = nullptr;
 };
 
 struct RunCallbacks {

@@ -309,7 +309,7 @@ float QueryTemperature::at(std::int32_t pos) const noexcept {
 void store_kv(ExecContext& ctx, const AttentionShape& shape, const RopeTable& rope,
               const QueryTemperature& temperature, const PassView& pass, int layer, KvCache& cache,
               MatrixView<float> q, MatrixView<float> k, MatrixView<const float> v) noexcept {
-  if (ctx.ended) return;
+  if (ctx.idle()) return;
   const Arena::Scope scope(ctx.scratch);
   const std::size_t half = shape.head_dim / 2;
   float* const angles = ctx.scratch.take<float>(pass.items.size() * shape.head_dim);
@@ -340,7 +340,7 @@ void store_kv(ExecContext& ctx, const AttentionShape& shape, const RopeTable& ro
 void attend(ExecContext& ctx, const AttentionShape& shape, const PassView& pass, int layer,
             KvCache& cache, MatrixView<const float> q, std::size_t window,
             MatrixView<float> out) noexcept {
-  if (ctx.ended) return;
+  if (ctx.idle()) return;
   const Arena::Scope scope(ctx.scratch);
   Attention attention(ctx, shape, pass, layer, cache, q, out);
   attention.plan_blocks(window);

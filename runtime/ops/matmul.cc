@@ -57,10 +57,16 @@ Job make_job(ExecContext& ctx, Inputs& inputs, const Product& product) noexcept 
           product.out};
 }
 
-// Tells the observer of the input. False where the pass ends here, or has ended before.
+// Takes up the input that another pass left, where this one begins here; tells the observer of the
+// input. False where the pass ends here, has ended before or begins later.
 bool goes_on(ExecContext& ctx, std::initializer_list<Product> products,
-             MatrixView<const float> input) noexcept {
-  if (ctx.ended) return false;
+             MatrixView<const float>& input) noexcept {
+  for (const Product& p : products) {
+    if (ctx.since != p.weight.role) continue;
+    ctx.since.reset();
+    input = ctx.input;
+  }
+  if (ctx.idle()) return false;
   for (const Product& p : products) {
     if (ctx.observer != nullptr) ctx.observer->on_matmul_input(p.weight, input);
     ctx.ended = ctx.ended || ctx.until == p.weight.role;

@@ -26,6 +26,7 @@ void look_up(ExecContext& ctx, const WeightView& table, Batch items,
 
 void rms_norm(ExecContext& ctx, MatrixView<const float> x, const WeightView& weight, float eps,
               MatrixView<float> out) noexcept {
+  if (ctx.idle()) return;
   const auto* const w = reinterpret_cast<const float*>(weight.data);
   for_rows(ctx, x.rows, [&](std::size_t i) noexcept {
     ctx.kernels.rms_norm(x.row(i), w, x.cols, eps, out.row(i));
@@ -33,6 +34,7 @@ void rms_norm(ExecContext& ctx, MatrixView<const float> x, const WeightView& wei
 }
 
 void add(ExecContext& ctx, MatrixView<float> x, MatrixView<const float> y) noexcept {
+  if (ctx.idle()) return;
   for_rows(ctx, x.rows,
            [&](std::size_t i) noexcept { ctx.kernels.add(x.row(i), y.row(i), x.cols); });
 }

@@ -332,6 +332,40 @@ TEST_P(RunnerParts, EndWithinALayer) {
             logits.size() * engine_.model().traits().n_embd);
 }
 
+// A layer from one of its products on, whose input was kept, gives the bits of the whole.
+TEST_P(RunnerParts, BeginWithinALayer) {
+  const std::size_t n_embd = engine_.model().traits().n_embd;
+  HiddenStore before(n_items_, n_embd, ""), middle(n_items_, n_embd, "");
+  HiddenStore whole(n_items_, n_embd, ""), part(n_items_, n_embd, "");
+  HiddenStore* to[] = {&before};
+  const HiddenStore* from[] = {&before};
+  const auto run = runner({{engine_.model()}});
+  run->run_part(texts_, {.layers = {0, 2}, .to = to}, {});
+  for (const TensorRole role :
+       {TensorRole::kAttnQ, TensorRole::kAttnOutput, TensorRole::kFfnGate, TensorRole::kFfnDown}) {
+    const HiddenStore input(n_items_, engine_.model().weights().get(role, 2).cols, "");
+    Capture capture(texts_);
+    capture.keep_input(role, input);
+    capture.keep_middle(middle);
+    Observer* observers[] = {&capture};
+    from[0] = &before;
+    to[0] = &whole;
+    run->run_part(texts_, {.layers = {2, 3}, .from = from, .to = to}, {.observers = observers});
+    SeenInputs seen;
+    observers[0] = &seen;
+    if (role >= TensorRole::kFfnGate) from[0] = &middle;
+    to[0] = &part;
+    run->run_part(
+        texts_,
+        {.layers = {.first = 2, .end = 3, .since = role}, .from = from, .to = to, .input = &input},
+        {.observers = observers});
+    EXPECT_EQ(seen.inputs.count(TensorRole::kAttnQ), role == TensorRole::kAttnQ);
+    EXPECT_EQ(seen.inputs.count(TensorRole::kFfnDown), 1u);
+    const float* const expected = whole.rows(0, 1).data;
+    EXPECT_TRUE(std::equal(expected, expected + n_items_ * n_embd, part.rows(0, 1).data));
+  }
+}
+
 // Every item of the texts has its own row of what is kept, also where the head is run in slices.
 TEST_P(RunnerParts, AreKeptItemByItem) {
   const std::size_t n_embd = engine_.model().traits().n_embd;

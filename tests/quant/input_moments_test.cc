@@ -2,6 +2,7 @@
 // difference of the residual stream with and without a norm in between.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -32,7 +33,7 @@ void copy_to(const Rows& rows, const HiddenStore& store) {
   std::copy(rows.values.begin(), rows.values.end(), store.rows(0, store.n_rows()).data);
 }
 
-class Moments : public testing::TestWithParam<bool> {
+class Moments : public testing::Test {
  protected:
   Moments() {
     select_kernels("", &kernels_);
@@ -63,7 +64,7 @@ class Moments : public testing::TestWithParam<bool> {
         const std::size_t n = std::min<std::size_t>(5, items_[t].size() - first);
         const auto stream = student_stream_.view(item, n), other = stream_.view(item, n);
         sums.on_layer_input(3, middle ? other : stream);
-        sums.on_layer_middle(3, middle ? stream : other);
+        if (middle) sums.on_layer_middle(3, stream);
         sums.on_matmul_input({TensorRole::kFfnGate, 3}, student_.view(0, n));  // not looked at
         sums.on_matmul_input(id, student_.view(item, n));
         item += n;
@@ -77,16 +78,16 @@ class Moments : public testing::TestWithParam<bool> {
     return std::sqrt(square / static_cast<double>(x.size()));
   }
 
-  // sum_t w_t a(t)_i h'_tj / sum_t w_t over held-out texts, or the others; w_t: the text's weight
-  // over size(t)^2
+  // sum_t w_t a(t)_i h'_tj / sum_t w_t over tokens that decide; w_t: the text's weight over
+  // size(t)^2
   template <class Left, class Size>
-  std::vector<double> mean(bool held_out, std::size_t rows, Left left, Size size) const {
+  std::vector<double> mean(std::size_t rows, Left left, Size size) const {
     std::vector<double> sum(rows * kIn);
     double weight = 0.0;
     std::size_t item = 0;
     for (std::size_t t = 0; t < items_.size(); ++t) {
       for (std::size_t i = 0; i < items_[t].size(); ++i, ++item) {
-        if (set_.texts[t].held_out != held_out) continue;
+        if (set_.texts[t].held_out) continue;
         const std::vector<double> a = left(item);
         const double w = set_.texts[t].weight / (size(item) * size(item));
         weight += w;
@@ -101,25 +102,20 @@ class Moments : public testing::TestWithParam<bool> {
     return sum;
   }
 
-  // The held-out mean of a(t) a(t)^T.
+  // The roots of w_t times a(t) of the tokens that are held out.
   template <class Of, class Size>
-  std::vector<double> square_mean(std::size_t rows, Of of, Size size) const {
-    std::vector<double> sum(rows * rows);
-    double weight = 0.0;
+  std::vector<double> held_out(Of of, Size size) const {
+    std::vector<double> all;
     std::size_t item = 0;
     for (std::size_t t = 0; t < items_.size(); ++t) {
       for (std::size_t i = 0; i < items_[t].size(); ++i, ++item) {
         if (!set_.texts[t].held_out) continue;
-        const std::vector<double> a = of(item);
-        const double w = set_.texts[t].weight / (size(item) * size(item));
-        weight += w;
-        for (std::size_t r = 0; r < rows; ++r) {
-          for (std::size_t c = 0; c < rows; ++c) sum[r * rows + c] += w * a[r] * a[c];
+        for (const double v : of(item)) {
+          all.push_back(std::sqrt(set_.texts[t].weight) / size(item) * v);
         }
       }
     }
-    for (double& v : sum) v /= weight;
-    return sum;
+    return all;
   }
 
   std::vector<double> product(const float* x) const {
@@ -154,8 +150,7 @@ void expect_near(MatrixView<const float> found, const std::vector<double>& expec
   }
 }
 
-TEST_P(Moments, OfAnInputThatMatricesShare) {
-  const bool held_out = GetParam();
+TEST_F(Moments, OfAnInputThatMatricesShare) {
   const auto row = [](const Rows& rows, std::size_t item) {
     return std::vector<double>(rows.row(item), rows.row(item) + kIn);
   };
@@ -165,56 +160,60 @@ TEST_P(Moments, OfAnInputThatMatricesShare) {
       return by == TokenWeight::kByInput ? rms(row(teacher_, item))
                                          : rms(product(teacher_.row(item)));
     };
-    const MomentSums::Group group{TensorRole::kFfnDown, 3, false, by, matrix_.view(0, kOut)};
+    const MomentSums::Group group{TensorRole::kFfnDown, 3, by, matrix_.view(0, kOut)};
     MomentSums sums(kernels_, pool_, set_, group, {teacher_store_, nullptr}, 5);
     watch(sums, true);
-    const InputMoments found = held_out ? sums.held_out() : sums.decided();
-    EXPECT_TRUE(found.shared);
     const auto input = [&](std::size_t item) { return row(student_, item); };
-    expect_near(found.h, mean(held_out, kIn, input, size));
     const auto difference = [&](std::size_t item) {
       std::vector<double> out = row(teacher_, item);
       for (std::size_t j = 0; j < kIn; ++j) out[j] -= student_.row(item)[j];
       return out;
     };
-    expect_near(found.cross, mean(held_out, kIn, difference, size));
-    EXPECT_EQ(found.gap.empty(), !held_out);
-    if (held_out) expect_near(found.gap, square_mean(kIn, difference, size));
+    const InputMoments found = sums.decided();
+    EXPECT_TRUE(found.shared);
+    expect_near(found.h, mean(kIn, input, size));
+    expect_near(found.cross, mean(kIn, difference, size));
+    const HeldOutTokens tokens = sums.held_out();
+    expect_near(tokens.input, held_out(input, size));
+    expect_near(tokens.delta, held_out(difference, size));
   }
 }
 
-TEST_P(Moments, OfAProductThatIsAddedToTheStream) {
-  const bool held_out = GetParam();
+TEST_F(Moments, OfAProductThatIsAddedToTheStream) {
   for (const bool norm : {false, true}) {
     for (const bool middle : {false, true}) {
-      const MomentSums::Group group{TensorRole::kFfnDown,
-                                    3,
-                                    middle,
+      const MomentSums::Group group{TensorRole::kFfnDown, 3,
                                     norm ? TokenWeight::kByOutput : TokenWeight::kEven,
-                                    matrix_.view(0, kOut),
-                                    norm ? gain_.row(0) : nullptr};
+                                    matrix_.view(0, kOut), norm ? gain_.row(0) : nullptr};
       MomentSums sums(kernels_, pool_, set_, group, {teacher_store_, &stream_store_}, 5);
       watch(sums, middle);
-      const InputMoments found = held_out ? sums.held_out() : sums.decided();
-      EXPECT_FALSE(found.shared);
       const auto differs = [&](std::size_t item) { return delta(item, norm); };
       const auto size = [&](std::size_t item) {
         return norm ? rms(product(teacher_.row(item))) : 1.0;
       };
-      expect_near(found.cross, mean(held_out, kOut, differs, size));
-      EXPECT_EQ(found.gap.empty(), !held_out);
-      if (!held_out) continue;
-      const std::vector<double> all = square_mean(kOut, differs, size);
-      std::vector<double> diagonal(kOut);
-      for (std::size_t i = 0; i < kOut; ++i) diagonal[i] = all[i * kOut + i];
-      expect_near(found.gap, diagonal);
+      const InputMoments found = sums.decided();
+      EXPECT_FALSE(found.shared);
+      expect_near(found.cross, mean(kOut, differs, size));
+      const HeldOutTokens tokens = sums.held_out();
+      EXPECT_EQ(tokens.input.rows(), 7u);
+      expect_near(tokens.delta, held_out(differs, size));
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Tokens, Moments, testing::Bool(), [](const auto& case_info) {
-  return case_info.param ? "HeldOut" : "ThatDecide";
-});
+// The pass that goes on from the input finds it, and the stream in the middle, where it looks.
+TEST_F(Moments, InputsAreKeptForTheNextPass) {
+  const HiddenStore middle(kItems, kOut, "");
+  MomentSums::Group group{TensorRole::kFfnDown, 3, TokenWeight::kEven, matrix_.view(0, kOut)};
+  group.keep_input = true;
+  group.middle = &middle;
+  MomentSums sums(kernels_, pool_, set_, group, {teacher_store_, &stream_store_}, 5);
+  watch(sums, true);
+  const float* const kept = teacher_store_.rows(0, kItems).data;
+  EXPECT_TRUE(std::equal(student_.values.begin(), student_.values.end(), kept));
+  const float* const streams = middle.rows(0, kItems).data;
+  EXPECT_TRUE(std::equal(student_stream_.values.begin(), student_stream_.values.end(), streams));
+}
 
 }  // namespace
 }  // namespace lathe::test

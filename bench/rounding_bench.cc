@@ -44,7 +44,7 @@ void rounding(benchmark::State& state, Limits& limits, Format format, std::size_
     n_of_problem = n;
   }
   std::vector<std::uint8_t> blocks(kRows * row_bytes(format, n));
-  const RoundingOptions options = {.sweeps = 2, .reach = {}, .compare = false};
+  const RoundingOptions options = {.sweeps = 2, .reach = {}, .compare_every = 0};
   const double seconds = time_loop(state, [&] {
     round_calibrated(format, {problem->w.data(), kRows, n}, problem->moment(n), *problem->factor,
                      limits.kernels().tier, pool, blocks.data(), options);
@@ -52,7 +52,7 @@ void rounding(benchmark::State& state, Limits& limits, Format format, std::size_
   const double weights = static_cast<double>(kRows * n);
   state.counters["ns/weight"] = seconds / weights * 1e9;
   limits.count_macs(state, seconds, (0.5 + options.sweeps) * weights * static_cast<double>(n),
-                    Peak::kFma);
+                    panel_peak(limits.kernels(), Format::BF16));
 }
 
 }  // namespace

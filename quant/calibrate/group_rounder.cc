@@ -17,6 +17,7 @@ namespace lathe {
 namespace {
 
 constexpr std::size_t kJudgedRows = 256;   // of a matrix, for the verdict of held-out tokens
+constexpr std::size_t kComparedEvery = 8;  // of runs of rows, for the errors that are told
 
 // Rows of a matrix, evenly spaced.
 std::vector<std::size_t> judged_rows(std::size_t n_rows) {
@@ -151,6 +152,7 @@ RoundedMatrix GroupRounder::round(MatrixView<const float> w, Format format,
   const DenseMatrix<float> target = corrected(w);
   RoundingOptions options;
   options.sweeps = settings_.sweeps;
+  options.compare_every = kComparedEvery;
   const RoundingErrors errors =
       round_calibrated(format, target, metric_, factor(), kernels_.tier, pool_, blocks, options);
   if (errors.bad_row) {

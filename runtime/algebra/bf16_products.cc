@@ -1,13 +1,14 @@
 #include "runtime/algebra/bf16_products.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/activation.h"
 
 namespace lathe {
 namespace {
 
-constexpr std::size_t kPiece = 512;  // columns that are multiplied at once
+constexpr std::size_t kPiece = 256;  // columns that are multiplied at once
 constexpr std::size_t kTile = 256;   // rows and columns of a result; whole panels
 constexpr std::size_t kStrip = 64;   // rows of a tile that are multiplied before they are added
 constexpr std::size_t kLoadedRows = 32;
@@ -66,18 +67,44 @@ std::uint8_t* Bf16Matrix::panel(std::size_t piece, std::size_t i) const noexcept
 // get(first, n, col, width, out): columns [col, col + width) of n rows from `first` on, rounded.
 template <class Get>
 void Bf16Matrix::load_rows(ThreadPool& pool, Get get) noexcept {
-  const MatmulKernels& k = panels_of(kernels_);
   const std::size_t groups = n_parts(rows_, kTile);
   pool.for_each(n_pieces() * groups, [&](std::size_t job, int) noexcept {
     const std::size_t piece = job / groups, first = job % groups * kTile;
     const std::size_t n = part_size(first, rows_, kTile), width = piece_cols(piece);
     get(first, n, piece * kPiece, width, row(piece, first));
-    if (panel_bytes_.size() == 0) return;
-    for (std::size_t i = 0; i < n; i += k.panel_rows) {
-      k.pack(row(piece, first + i), kRowBytes, std::min(k.panel_rows, n - i), width,
-             panel(piece, first + i));
-    }
+    pack(piece, first, n);
   });
+}
+
+// Makes the panels of n rows.
+void Bf16Matrix::pack(std::size_t piece, std::size_t first, std::size_t n) noexcept {
+  if (panel_bytes_.size() == 0) return;
+  const MatmulKernels& k = panels_of(kernels_);
+  for (std::size_t i = 0; i < n; i += k.panel_rows) {
+    k.pack(row(piece, first + i), kRowBytes, std::min(k.panel_rows, n - i), piece_cols(piece),
+           panel(piece, first + i));
+  }
+}
+
+void Bf16Matrix::reset(std::size_t n_rows, std::size_t n_cols) noexcept {
+  rows_ = n_rows;
+  cols_ = n_cols;
+  std::memset(row_bytes_.data(), 0, row_bytes_.size());
+  for (std::size_t piece = 0; piece < n_pieces(); ++piece) pack(piece, 0, n_rows);
+}
+
+void Bf16Matrix::set_columns(std::size_t first, MatrixView<const float> x) noexcept {
+  const QuantizeActFn round = kernels_.quantize_act[static_cast<std::size_t>(ActKind::kBF16)];
+  for (std::size_t done = 0, n = 0; done < x.rows; done += n) {
+    const std::size_t piece = (first + done) / kPiece, at = (first + done) % kPiece;
+    n = std::min(x.rows - done, kPiece - at);
+    for (std::size_t i = 0; i < rows_; ++i) {
+      float column[kPiece];
+      for (std::size_t j = 0; j < n; ++j) column[j] = x.row(done + j)[i];
+      round(column, n, row(piece, i) + at * sizeof(std::uint16_t));
+    }
+    pack(piece, 0, rows_);
+  }
 }
 
 void Bf16Matrix::load(ThreadPool& pool, MatrixView<const float> x) noexcept {
@@ -110,10 +137,11 @@ void Bf16Matrix::load_transposed(ThreadPool& pool, MatrixView<const float> x) no
 
 // c: the tile that begins at this row of a and this row of b.
 void Bf16Matrix::multiply_tile(const Bf16Matrix& a, std::size_t row, const Bf16Matrix& b,
-                               std::size_t col, MatrixView<float> c, Into into) noexcept {
+                               std::size_t col, std::size_t n_pieces, MatrixView<float> c,
+                               Into into) noexcept {
   const MatmulKernels& k = panels_of(a.kernels_);
   alignas(kCacheLine) float strip[kStrip * kTile];
-  for (std::size_t piece = 0; piece < a.n_pieces(); ++piece) {
+  for (std::size_t piece = 0; piece < n_pieces; ++piece) {
     const bool replace = into == Into::kReplaced && piece == 0;
     for (std::size_t i = 0; i < c.rows; i += kStrip) {
       const MatrixView<float> to = c.slice(i, part_size(i, c.rows, kStrip));
@@ -134,8 +162,8 @@ void multiply_nt(ThreadPool& pool, const Bf16Matrix& a, const Bf16Matrix& b, Mat
   pool.for_each(n_parts(c.rows, kTile) * across, [&](std::size_t t, int) noexcept {
     const std::size_t i = t / across * kTile, j = t % across * kTile;
     Bf16Matrix::multiply_tile(
-        a, i, b, j, c.slice(i, part_size(i, c.rows, kTile)).columns(j, part_size(j, c.cols, kTile)),
-        into);
+        a, i, b, j, a.n_pieces(),
+        c.slice(i, part_size(i, c.rows, kTile)).columns(j, part_size(j, c.cols, kTile)), into);
   });
 }
 
@@ -145,9 +173,15 @@ void add_gram_nt(ThreadPool& pool, const Bf16Matrix& a, MatrixView<float> c) noe
     const std::size_t i = t / across * kTile, j = t % across * kTile;
     if (j > i) return;
     Bf16Matrix::multiply_tile(
-        a, i, a, j, c.slice(i, part_size(i, c.rows, kTile)).columns(j, part_size(j, c.cols, kTile)),
+        a, i, a, j, a.n_pieces(),
+        c.slice(i, part_size(i, c.rows, kTile)).columns(j, part_size(j, c.cols, kTile)),
         Into::kAdded);
   });
+}
+
+void add_product_of_rows(const Bf16Matrix& a, std::size_t row, const Bf16Matrix& b,
+                         std::size_t n_cols, MatrixView<float> c) noexcept {
+  Bf16Matrix::multiply_tile(a, row, b, 0, n_parts(n_cols, kPiece), c, Into::kAdded);
 }
 
 }  // namespace lathe

@@ -30,6 +30,11 @@ class Bf16Matrix {
   // Row i is column i of x.
   void load_transposed(ThreadPool& pool, MatrixView<const float> x) noexcept;
 
+  // Zeros [n_rows, n_cols], of which set_columns() replaces some.
+  void reset(std::size_t n_rows, std::size_t n_cols) noexcept;
+  // Column first + k becomes row k of x [n, n_rows]; by the calling thread.
+  void set_columns(std::size_t first, MatrixView<const float> x) noexcept;
+
   std::size_t rows() const noexcept { return rows_; }
   std::size_t cols() const noexcept { return cols_; }
 
@@ -39,6 +44,10 @@ class Bf16Matrix {
   // c [m, m] += a a^T, a of both sides. Tiles on and below the diagonal only, as add_gram()
   // (products.h).
   friend void add_gram_nt(ThreadPool& pool, const Bf16Matrix& a, MatrixView<float> c) noexcept;
+  // c [c.rows, n] += rows of a from `row` on, times b^T, of which all columns from n_cols on are
+  // zero; by the calling thread.
+  friend void add_product_of_rows(const Bf16Matrix& a, std::size_t row, const Bf16Matrix& b,
+                                  std::size_t n_cols, MatrixView<float> c) noexcept;
 
  private:
   template <class Get>
@@ -47,8 +56,10 @@ class Bf16Matrix {
   std::size_t piece_cols(std::size_t piece) const noexcept;
   std::uint8_t* row(std::size_t piece, std::size_t i) const noexcept;
   std::uint8_t* panel(std::size_t piece, std::size_t i) const noexcept;
+  void pack(std::size_t piece, std::size_t first, std::size_t n) noexcept;
   static void multiply_tile(const Bf16Matrix& a, std::size_t row, const Bf16Matrix& b,
-                            std::size_t col, MatrixView<float> c, Into into) noexcept;
+                            std::size_t col, std::size_t n_pieces, MatrixView<float> c,
+                            Into into) noexcept;
 
   const KernelTable& kernels_;
   std::size_t max_rows_, rows_ = 0, cols_ = 0;
@@ -59,5 +70,7 @@ class Bf16Matrix {
 void multiply_nt(ThreadPool& pool, const Bf16Matrix& a, const Bf16Matrix& b, MatrixView<float> c,
                  Into into = Into::kReplaced) noexcept;
 void add_gram_nt(ThreadPool& pool, const Bf16Matrix& a, MatrixView<float> c) noexcept;
+void add_product_of_rows(const Bf16Matrix& a, std::size_t row, const Bf16Matrix& b,
+                         std::size_t n_cols, MatrixView<float> c) noexcept;
 
 }  // namespace lathe

@@ -10,7 +10,7 @@ namespace {
 using blas::Side;
 
 constexpr std::size_t kBlock = 192;
-constexpr std::size_t kRows = 64;  // of a right-hand side, solved by one thread
+constexpr std::size_t kRows = 128;  // of a right-hand side, solved by one thread
 
 // The blocks behind column `at`, each [up to kBlock] rows from `at` on.
 constexpr std::size_t n_behind(std::size_t n, std::size_t at) noexcept {

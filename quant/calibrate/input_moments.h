@@ -41,8 +41,8 @@ struct InputMoments {
 // them is computed from these directly. No rows where none is held out.
 struct HeldOutTokens {
   DenseMatrix<float> input;  // [n_tokens, n] h'
-  DenseMatrix<float>
-      delta;  // [n_tokens, r] of the one matrix of the group, or h - h' [n_tokens, n]
+  // [n_tokens, r] of the one matrix of the group, or h - h' [n_tokens, n]
+  DenseMatrix<float> delta;
 };
 
 // The same input through the source's weights.
@@ -94,6 +94,7 @@ class MomentSums final : public Observer {
   MatrixView<const float> delta_of(MatrixView<const float> input, MatrixView<const float> teacher,
                                    std::size_t at) noexcept;
   void add_stream_difference(MatrixView<float> delta, std::size_t at) noexcept;
+
   ThreadPool& pool_;
   Group group_;
   TeacherInput teacher_;

@@ -4,20 +4,78 @@
 #include <utility>
 
 #include "quant/calibrate/conditioned.h"
+#include "quant/calibrate/plain_encoding.h"
 #include "quant/calibrate/rounding/rounding.h"
+#include "quant/codecs/codec.h"
 #include "runtime/algebra/dense_matrix.h"
 #include "runtime/algebra/products.h"
 
 namespace lathe {
 namespace {
 
-// E[x x^T] as calibrated rounding uses it.
-DenseMatrix<float> second_moment(MatrixView<const float> x, const CalibrationSettings& settings,
-                                 ThreadPool& pool) {
+// Tokens that decide, and those that judge: every fourth run of 64, or all where there is none.
+class SplitTokens {
+ public:
+  explicit SplitTokens(MatrixView<const float> x) {
+    const std::size_t n_judge = count(x.rows);
+    decide_ = DenseMatrix<float>(x.rows - n_judge, x.cols);
+    judge_ = DenseMatrix<float>(n_judge, x.cols);
+    std::size_t decided = 0, judged = 0;
+    for (std::size_t t = 0; t < x.rows; ++t) {
+      std::copy_n(x.row(t), x.cols, judges(t) ? judge_.row(judged++) : decide_.row(decided++));
+    }
+  }
+
+  MatrixView<const float> decide() const noexcept { return decide_; }
+  MatrixView<const float> judge() const noexcept { return judge_.empty() ? decide_ : judge_; }
+
+ private:
+  static bool judges(std::size_t token) noexcept {
+    constexpr std::size_t kRun = 64, kEvery = 4;
+    return token / kRun % kEvery == kEvery - 1;
+  }
+  static std::size_t count(std::size_t n_tokens) noexcept {
+    std::size_t n = 0;
+    for (std::size_t t = 0; t < n_tokens; ++t) n += judges(t);
+    return n;
+  }
+
+  DenseMatrix<float> decide_, judge_;
+};
+
+// E[x x^T].
+DenseMatrix<float> second_moment(MatrixView<const float> x, ThreadPool& pool) {
   DenseMatrix<float> h(x.cols, x.cols);
   add_gram<float>(pool, x, h.view());
   mirror_lower<float>(pool, h.view());
-  return conditioned(std::move(h), settings.damping, settings.shrinkage);
+  return h;
+}
+
+// Of the diagonal, as plain encoders take it; empty where they would refuse it.
+std::vector<float> importance_of(const DenseMatrix<float>& h) {
+  std::vector<float> diagonal(h.rows()), importance(h.rows());
+  for (std::size_t j = 0; j < diagonal.size(); ++j) diagonal[j] = h.row(j)[j];
+  if (!prepare_importance(diagonal.data(), diagonal.size(), importance.data())) importance.clear();
+  return importance;
+}
+
+// Sum over the tokens x of |(W - V) x|^2.
+double loss(MatrixView<const float> w, Format format, const std::uint8_t* blocks,
+            MatrixView<const float> x, const KernelTable& kernels, ThreadPool& pool) {
+  DenseMatrix<float> error(w.rows, w.cols), output(x.rows, w.rows);
+  for (std::size_t i = 0; i < w.rows; ++i) {
+    float* const row = error.row(i);
+    kernels.decode[index_of(format)](blocks + i * row_bytes(format, w.cols), w.cols, row);
+    for (std::size_t j = 0; j < w.cols; ++j) row[j] = w.row(i)[j] - row[j];
+  }
+  multiply_nt<float>(pool, x, error, output);
+  double sum = 0.0;
+  for (std::size_t t = 0; t < x.rows; ++t) {
+    for (std::size_t i = 0; i < w.rows; ++i) {
+      sum += static_cast<double>(output.row(t)[i]) * static_cast<double>(output.row(t)[i]);
+    }
+  }
+  return sum;
 }
 
 DenseMatrix<float> spread_rows(const TensorSource& source, const TensorInfo& tensor,
@@ -46,19 +104,27 @@ void GainObserver::on_input(TensorId weight, MatrixView<const float> x,
 RoundingGains GainObserver::round_rows(const TensorInfo& tensor, MatrixView<const float> x) {
   RoundingGains gains;
   gains.fill(1.0);
-  const DenseMatrix<float> h = second_moment(x, options_.settings, pool_);
+  const SplitTokens tokens(x);
+  DenseMatrix<float> moment = second_moment(tokens.decide(), pool_);
+  const std::vector<float> importance = importance_of(moment);
+  const CalibrationSettings& settings = options_.settings;
+  const DenseMatrix<float> h = conditioned(std::move(moment), settings.damping, settings.shrinkage);
   const RoundingFactor factor(pool_, h);
   const std::size_t n_rows = options_.n_rows == 0 ? tensor.rows() : options_.n_rows;
   const DenseMatrix<float> rows = spread_rows(source_, tensor, n_rows, kernels_);
-  std::vector<std::uint8_t> blocks;
+  const RoundingOptions rounding{.sweeps = settings.sweeps, .reach = {}, .compare_every = 0};
   for (const Format format : options_.formats) {
     const bool fits = x.cols % format_info(format).block_elems == 0;
     if (!fits || !can_round_calibrated(format)) continue;
-    blocks.resize(rows.rows() * row_bytes(format, x.cols));
+    std::vector<std::uint8_t> plain(rows.rows() * row_bytes(format, x.cols)), blocks(plain);
+    encode_plainly(kernels_, pool_, rows, format, importance.empty() ? nullptr : importance.data(),
+                   tensor.name, plain.data());
     const RoundingErrors errors =
-        round_calibrated(format, rows, h, factor, kernels_.tier, pool_, blocks.data());
-    if (errors.bad_row || !(errors.nearest > 0.0)) continue;
-    gains[index_of(format)] = std::min(1.0, errors.calibrated / errors.nearest);
+        round_calibrated(format, rows, h, factor, kernels_.tier, pool_, blocks.data(), rounding);
+    if (errors.bad_row) continue;
+    const double before = loss(rows, format, plain.data(), tokens.judge(), kernels_, pool_);
+    const double after = loss(rows, format, blocks.data(), tokens.judge(), kernels_, pool_);
+    if (before > 0.0) gains[index_of(format)] = std::min(1.0, after / before);
   }
   return gains;
 }

@@ -1,5 +1,6 @@
 // How much less an error costs when codes are chosen by calibration (quant/calibrate/rounding): the
-// share of e H e^T that is left of the plain encoder's, for each matrix and format.
+// share of E|(W - V) x|^2 that is left of the plain encoder's, for each matrix and format, on
+// tokens that had no part in the choice.
 #pragma once
 
 #include <array>

@@ -25,7 +25,7 @@ bool can_round_calibrated(Format format) noexcept;
 struct RoundingOptions {
   int sweeps = 2;
   ScaleReach reach;
-  // Of runs of kRoundingLanes rows, the errors of each so-manieth are found, which takes as long as
+  // The errors of one in so many runs of kRoundingLanes rows are found, which takes them as long as
   // one sweep; 0: of none.
   std::size_t compare_every = 1;
 };

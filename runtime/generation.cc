@@ -27,6 +27,21 @@ std::vector<Token> end_tokens(const Tokenizer& tokenizer) {
   return tokens;
 }
 
+SamplerParams sampler_params(const Tokenizer& tokenizer, const GenerationOptions& options) {
+  SamplerParams params = options.sampler;
+  if (params.dry.multiplier == 0) return params;
+  for (Token t = 0; t < static_cast<Token>(tokenizer.n_vocab()); ++t) {
+    const std::string piece = tokenizer.piece(t);
+    const auto is_inside = [&](const std::string& breaker) {
+      return !breaker.empty() && piece.find(breaker) != piece.npos;
+    };
+    if (std::any_of(options.dry_breakers.begin(), options.dry_breakers.end(), is_inside)) {
+      params.dry.breakers.push_back(t);
+    }
+  }
+  return params;
+}
+
 // One generation, from the first token of the prompt to the last one.
 class Generation {
  public:
@@ -36,7 +51,7 @@ class Generation {
         tokenizer_(tokenizer),
         options_(options),
         callbacks_(callbacks),
-        sampler_(options.sampler),
+        sampler_(sampler_params(tokenizer, options)),
         stream_(tokenizer, {options.special, options.stops}) {
     if (options.ignore_eos) never_ = end_tokens(tokenizer);
     session_.set_layer_hook([this] { after_layer(); });
@@ -45,15 +60,17 @@ class Generation {
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
-  GenerationResult run(std::span<const Token> prompt) {
+  GenerationResult run(std::span<const Token> prompt, std::span<const Token> held) {
     try {
-      read(prompt);
+      read(prompt.subspan(reuse(prompt, held)));
       go_on();
     } catch (const Stopped&) {
       result_.end = GenerationEnd::kStopped;
+      session_.truncate(0, n_past_);  // what a pass left that did not come to its end
     }
     emit(stream_.finish());
-    return result_;
+    result_.n_kept = static_cast<std::size_t>(n_past_);
+    return std::move(result_);
   }
 
  private:
@@ -63,6 +80,18 @@ class Generation {
     if (n_layers_in_all_ == 0 || !callbacks_.on_prompt) return;
     callbacks_.on_prompt(
         std::min(static_cast<double>(n_layers_done_) / static_cast<double>(n_layers_in_all_), 1.0));
+  }
+
+  // The tokens that need not be read; the last one is, for its logits.
+  std::size_t reuse(std::span<const Token> prompt, std::span<const Token> held) {
+    const auto [end, _] = std::mismatch(prompt.begin(), prompt.end() - 1, held.begin(), held.end());
+    const auto n = static_cast<std::size_t>(end - prompt.begin());
+    n_past_ = static_cast<std::int32_t>(n);
+    session_.truncate(0, n_past_);
+    result_.tokens.assign(prompt.begin(), end);
+    for (const Token token : result_.tokens) sampler_.accept(token);
+    result_.n_held = n;
+    return n;
   }
 
   void read(std::span<const Token> prompt) {
@@ -79,14 +108,20 @@ class Generation {
   void read_batch(std::span<const Token> tokens, bool last) {
     std::vector<BatchItem> batch;
     for (const Token token : tokens) {
-      batch.push_back({token, n_past_++, 1, false});
-      result_.tokens.push_back(token);
-      sampler_.accept(token);
+      batch.push_back({token, n_past_ + static_cast<std::int32_t>(batch.size()), 1, false});
     }
     batch.back().want_logits = last;
-    if (!session_.decode(batch, MatmulPath::kPanel)) {
+    if (!decode(batch, MatmulPath::kPanel)) {
       throw usage_error("the prompt has more tokens than the context");
     }
+    for (const Token token : tokens) sampler_.accept(token);
+  }
+
+  bool decode(std::span<const BatchItem> batch, MatmulPath path) {
+    for (const BatchItem& item : batch) result_.tokens.push_back(item.token);
+    if (!session_.decode(batch, path)) return false;
+    n_past_ += static_cast<std::int32_t>(batch.size());
+    return true;
   }
 
   void go_on() {
@@ -103,16 +138,15 @@ class Generation {
         break;
       }
       sampler_.accept(token);
+      result_.reply.push_back(token);
       emit(stream_.push(token));
       result_.generated = {result_.generated.n + 1, seconds_since(start_)};
       if (is_over()) break;
       const BatchItem item{token, n_past_, 1, true};
-      result_.tokens.push_back(token);
-      if (!session_.decode({&item, 1}, MatmulPath::kMatvec)) {
+      if (!decode({&item, 1}, MatmulPath::kMatvec)) {
         result_.end = GenerationEnd::kContextFull;
         break;
       }
-      ++n_past_;
     }
   }
 
@@ -164,9 +198,9 @@ std::vector<Token> prompt_tokens(const Tokenizer& tokenizer, std::string_view te
 
 GenerationResult generate(Session& session, const Tokenizer& tokenizer,
                           std::span<const Token> prompt, const GenerationOptions& options,
-                          const GenerationCallbacks& callbacks) {
+                          const GenerationCallbacks& callbacks, std::span<const Token> held) {
   if (prompt.empty()) throw usage_error("a generation needs a prompt of at least one token");
-  return Generation(session, tokenizer, options, callbacks).run(prompt);
+  return Generation(session, tokenizer, options, callbacks).run(prompt, held);
 }
 
 }  // namespace lathe

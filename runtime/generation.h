@@ -23,6 +23,8 @@ struct GenerationOptions {
   std::vector<std::string> stops;  // the text ends before the first of these
   bool special = false;            // control tokens are part of the text, by name
   bool ignore_eos = false;         // tokens that end a text are never drawn
+  // Texts that no repetition reaches over, for the sampler's DRY: tokens that hold one break it.
+  std::vector<std::string> dry_breakers = {"\n", ":", "\"", "*"};
 };
 
 // Each may be empty. What one throws ends the generation and reaches the caller.
@@ -51,19 +53,23 @@ struct TokenRate {
 
 struct GenerationResult {
   GenerationEnd end = GenerationEnd::kEnough;
-  TokenRate prompt, generated;
-  std::vector<Token> tokens;  // that went through the model, from position 0 on
+  TokenRate prompt, generated;  // of the prompt: what was not held yet
+  std::size_t n_held = 0;       // tokens of the prompt that the session held
+  std::vector<Token> reply;     // the tokens drawn, without the one that ended the text
+  std::vector<Token> tokens;    // that went into the model, from position 0 on
+  std::size_t n_kept = 0;       // of these: what the session holds; less after a stop
 };
 
 // The tokens of a prompt, with the first token that the model wants and without the closing one,
 // which would end the text before it goes on. Error (kUsage) for a prompt without tokens.
 std::vector<Token> prompt_tokens(const Tokenizer& tokenizer, std::string_view text);
 
-// Reads the prompt (at least one token, no more than the context holds) and goes on with it. The
-// session is empty before, and wants a clear() after a generation that was stopped; its layer hook
-// is taken, and unset at the end. Error (kUsage) for options that make no sense.
+// Reads the prompt (at least one token, no more than the context holds) and goes on with it. `held`
+// are the tokens that sequence 0 of the session holds: the beginning that the prompt has in common
+// with them is not computed again, the rest is forgotten. The session's layer hook is taken, and
+// unset at the end. Error (kUsage) for options that make no sense.
 GenerationResult generate(Session& session, const Tokenizer& tokenizer,
                           std::span<const Token> prompt, const GenerationOptions& options,
-                          const GenerationCallbacks& callbacks);
+                          const GenerationCallbacks& callbacks, std::span<const Token> held = {});
 
 }  // namespace lathe

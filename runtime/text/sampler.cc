@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/base/ascii.h"
 #include "runtime/base/error.h"
+#include "runtime/base/quote.h"
 #include "runtime/text/sampler_filters.h"
 
 namespace lathe {
@@ -39,11 +41,67 @@ void check(const SamplerParams& p) {
   require(p.mirostat_tau >= 0 && std::isfinite(p.mirostat_tau), "mirostat tau", p.mirostat_tau,
           "0 or more");
   require_finite("mirostat eta", p.mirostat_eta);
+  require(p.top_n_sigma >= 0 && std::isfinite(p.top_n_sigma), "top-n-sigma", p.top_n_sigma,
+          "0 (off) or more");
+  require(p.xtc_probability >= 0 && p.xtc_probability <= 1, "XTC probability", p.xtc_probability,
+          "0 to 1");
+  require(p.xtc_threshold >= 0 && p.xtc_threshold <= 1, "XTC threshold", p.xtc_threshold, "0 to 1");
+  require(p.dynatemp_range >= 0 && std::isfinite(p.dynatemp_range), "dynamic temperature range",
+          p.dynatemp_range, "0 (off) or more");
+  require(p.dynatemp_exponent > 0 && std::isfinite(p.dynatemp_exponent),
+          "dynamic temperature exponent", p.dynatemp_exponent, "more than 0");
+  require(p.dry.multiplier >= 0 && std::isfinite(p.dry.multiplier), "DRY multiplier",
+          p.dry.multiplier, "0 (off) or more");
+  require(p.dry.base >= 1 && std::isfinite(p.dry.base), "DRY base", p.dry.base, "1 or more");
+  require(p.dry.allowed_length >= 1, "DRY allowed length", p.dry.allowed_length, "1 or more");
+  require(p.dry.window >= -1, "DRY window", p.dry.window, "-1 (all) or more");
+}
+
+struct StepName {
+  std::string_view name;
+  SamplerStep step;
+};
+constexpr StepName kStepNames[] = {
+    {"penalties", SamplerStep::kPenalties},
+    {"dry", SamplerStep::kDry},
+    {"top_n_sigma", SamplerStep::kTopNSigma},
+    {"top_k", SamplerStep::kTopK},
+    {"typ_p", SamplerStep::kTypical},
+    {"top_p", SamplerStep::kTopP},
+    {"min_p", SamplerStep::kMinP},
+    {"xtc", SamplerStep::kXtc},
+    {"temperature", SamplerStep::kTemperature},
+};
+
+SamplerStep step_of(std::string_view name) {
+  std::string known;
+  for (const StepName& entry : kStepNames) {
+    if (entry.name == name) return entry.step;
+    known += known.empty() ? "" : ", ";
+    known += entry.name;
+  }
+  throw usage_error(fmt::format("there is no sampler {}; there are: {}", quoted(name), known));
 }
 
 }  // namespace
 
-Sampler::Sampler(const SamplerParams& params) : params_(params) {
+std::vector<SamplerStep> default_sampler_order() {
+  std::vector<SamplerStep> order;
+  for (const StepName& entry : kStepNames) order.push_back(entry.step);
+  return order;
+}
+
+std::vector<SamplerStep> sampler_order(std::string_view names) {
+  std::vector<SamplerStep> order;
+  while (!names.empty()) {
+    const std::size_t end = std::min(names.find_first_of(";,"), names.size());
+    order.push_back(step_of(trimmed(names.substr(0, end))));
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  return order;
+}
+
+Sampler::Sampler(const SamplerParams& params) : params_(params), dry_(params.dry) {
   check(params);
   reset();
 }
@@ -53,9 +111,15 @@ void Sampler::reset() {
   mirostat_mu_ = 2.0 * params_.mirostat_tau;
   window_.clear();
   window_next_ = 0;
+  dry_.reset();
+}
+
+bool Sampler::has(SamplerStep step) const noexcept {
+  return std::find(params_.order.begin(), params_.order.end(), step) != params_.order.end();
 }
 
 void Sampler::accept(Token token) {
+  dry_.accept(token);
   if (!has_penalties()) return;
   const bool is_full = params_.penalty_window > 0 &&
                        window_.size() == static_cast<std::size_t>(params_.penalty_window);
@@ -68,7 +132,7 @@ void Sampler::accept(Token token) {
 }
 
 bool Sampler::has_penalties() const noexcept {
-  return params_.penalty_window != 0 &&
+  return params_.penalty_window != 0 && has(SamplerStep::kPenalties) &&
          (params_.repeat_penalty != 1 || params_.frequency_penalty != 0 ||
           params_.presence_penalty != 0);
 }
@@ -92,14 +156,25 @@ void Sampler::penalize() {
   }
 }
 
+bool Sampler::changes_logits() const noexcept {
+  return has_penalties() || dry_.is_on() || !params_.logit_bias.empty();
+}
+
+void Sampler::change_logits() {
+  for (const LogitBias& bias : params_.logit_bias) {
+    const auto at = static_cast<std::size_t>(bias.token);
+    if (bias.token >= 0 && at < logits_.size()) logits_[at] += bias.bias;
+  }
+  if (has_penalties()) penalize();
+  if (has(SamplerStep::kDry)) dry_.apply(logits_);
+  copy_finite(logits_, logits_);  // a penalty may overflow
+}
+
 Token Sampler::sample(std::span<const float> logits) {
   const bool is_greedy = params_.temperature == 0;
-  if (is_greedy && !has_penalties()) return static_cast<Token>(index_of_max(logits));
+  if (is_greedy && !changes_logits()) return static_cast<Token>(index_of_max(logits));
   copy_finite(logits, logits_);
-  if (has_penalties()) {
-    penalize();
-    copy_finite(logits_, logits_);  // a penalty may overflow
-  }
+  if (changes_logits()) change_logits();
   if (is_greedy) return static_cast<Token>(index_of_max(logits_));
   candidates_.reserve(logits.size());
   probabilities_.reserve(logits.size());
@@ -128,16 +203,63 @@ void Sampler::gather_top_k() {
 }
 
 void Sampler::filter() {
-  gather_top_k();
-  if (params_.typical_p < 1) keep_typical(candidates_, params_.typical_p);
-  if (params_.top_p < 1) keep_top_p(candidates_, params_.top_p);
-  if (params_.min_p > 0) keep_min_p(candidates_, params_.min_p);
+  std::size_t next = 0;
+  const auto is_off = [&](SamplerStep step) {
+    return step == SamplerStep::kPenalties || step == SamplerStep::kDry ||
+           (step == SamplerStep::kTopNSigma && params_.top_n_sigma == 0);
+  };
+  while (next < params_.order.size() && is_off(params_.order[next])) ++next;
+  // A top-k in front never makes a list of all tokens.
+  if (next < params_.order.size() && params_.order[next] == SamplerStep::kTopK) {
+    gather_top_k();
+    ++next;
+  } else {
+    gather_all();
+  }
+  for (; next < params_.order.size(); ++next) apply(params_.order[next]);
+}
+
+void Sampler::apply(SamplerStep step) {
+  const SamplerParams& p = params_;
+  switch (step) {
+    case SamplerStep::kPenalties:
+    case SamplerStep::kDry:
+      return;  // done before
+    case SamplerStep::kTopNSigma:
+      if (p.top_n_sigma > 0) keep_top_n_sigma(candidates_, p.top_n_sigma);
+      return;
+    case SamplerStep::kTopK:
+      if (p.top_k > 0) keep_best(candidates_, static_cast<std::size_t>(p.top_k));
+      return;
+    case SamplerStep::kTypical:
+      if (p.typical_p < 1) keep_typical(candidates_, p.typical_p);
+      return;
+    case SamplerStep::kTopP:
+      if (p.top_p < 1) keep_top_p(candidates_, p.top_p);
+      return;
+    case SamplerStep::kMinP:
+      if (p.min_p > 0) keep_min_p(candidates_, p.min_p);
+      return;
+    case SamplerStep::kXtc:
+      if (p.xtc_probability > 0 && p.xtc_threshold <= 0.5f && uniform() < p.xtc_probability) {
+        exclude_top_choices(candidates_, p.xtc_threshold);
+      }
+      return;
+    case SamplerStep::kTemperature:
+      scale(candidates_,
+            p.dynatemp_range > 0
+                ? entropy_temperature(candidates_, p.temperature - p.dynatemp_range,
+                                      p.temperature + p.dynatemp_range, p.dynatemp_exponent)
+                : p.temperature);
+      return;
+  }
 }
 
 // Drops what is more surprising than mu, draws, and moves mu towards the aim.
 Token Sampler::draw_mirostat() {
   gather_all();
-  softmax(candidates_, params_.temperature, probabilities_);
+  scale(candidates_, params_.temperature);
+  softmax(candidates_, probabilities_);
   const float limit = static_cast<float>(std::exp2(-mirostat_mu_));
   const float best = *std::max_element(probabilities_.begin(), probabilities_.end());
   std::size_t kept = 0;
@@ -157,7 +279,7 @@ Token Sampler::draw_mirostat() {
 
 // One of the candidates, by their probabilities. Zero probabilities are never drawn.
 Token Sampler::draw() {
-  softmax(candidates_, params_.temperature, probabilities_);
+  softmax(candidates_, probabilities_);
   double rest = uniform();
   Token drawn = candidates_.front().token;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {

@@ -1,11 +1,13 @@
 // Picks the next token from a row of logits.
 //
-// The steps, in this order, each off by its neutral value:
-//   penalties on what the window holds (repetition: Keskar et al. 2019, CTRL; frequency and
-//   presence: subtracted), top-k, typical (Meister et al. 2022), top-p (Holtzman et al. 2019),
-//   min-p (Nguyen et al. 2024), temperature, draw.
-// With mirostat 2 (Basu et al. 2020) only penalties and temperature come before it. A temperature
-// of 0 is greedy: the best token after penalties, the smallest id among equals.
+// Logit biases and penalties come first: on what the window holds (repetition: Keskar et al. 2019,
+// CTRL; frequency and presence: subtracted), and on repeated sequences
+// (runtime/text/dry_penalty.h). Then the filters, in the order that the parameters give, each off
+// by its neutral value: top-n-sigma (Tang et al. 2024), top-k, typical (Meister et al. 2022), top-p
+// (Holtzman et al. 2019), min-p (Nguyen et al. 2024), XTC (Weidmann 2024), temperature, which may
+// follow the entropy (Zhang et al. 2024); then the draw. With mirostat 2 (Basu et al. 2020) only
+// penalties and temperature come before it. A temperature of 0 is greedy: the best token after
+// penalties, the smallest id among equals.
 //
 // The same seed, parameters, logits and accepted tokens give the same tokens, everywhere. Logits
 // that are no numbers count as impossible; a row of nothing else gives token 0. After the first
@@ -16,11 +18,32 @@
 #include <cstdint>
 #include <random>
 #include <span>
+#include <string_view>
 #include <vector>
 
+#include "runtime/text/dry_penalty.h"
 #include "runtime/text/token.h"
 
 namespace lathe {
+
+enum class SamplerStep : std::uint8_t {
+  kPenalties,  // these two act on all tokens before any filter, wherever they stand in the order
+  kDry,
+  kTopNSigma,
+  kTopK,
+  kTypical,
+  kTopP,
+  kMinP,
+  kXtc,
+  kTemperature,
+};
+
+std::vector<SamplerStep> default_sampler_order();  // as they stand here
+
+struct LogitBias {
+  Token token;
+  float bias;  // added; -infinity: never drawn
+};
 
 struct SamplerParams {
   float temperature = 0.8f;        // 0: greedy
@@ -35,8 +58,20 @@ struct SamplerParams {
   int mirostat = 0;                // 0: off, 2: version 2
   float mirostat_tau = 5.0f;       // aimed-at surprise, in bits
   float mirostat_eta = 0.1f;       // learning rate
+  float top_n_sigma = 0.0f;        // 0: off
+  float xtc_probability = 0.0f;    // 0: off
+  float xtc_threshold = 0.1f;      // more than 0.5: off
+  float dynatemp_range = 0.0f;     // 0: the temperature is fixed
+  float dynatemp_exponent = 1.0f;
+  DryParams dry{};
+  std::vector<LogitBias> logit_bias{};
+  std::vector<SamplerStep> order = default_sampler_order();  // steps that are not in it are off
   std::uint64_t seed = 0;
 };
+
+// "penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature", or some of these in another
+// order. Error (kUsage) for an unknown name.
+std::vector<SamplerStep> sampler_order(std::string_view names);
 
 // A token that may be drawn, and its logit or what became of it.
 struct Candidate {
@@ -60,17 +95,22 @@ class Sampler {
   const SamplerParams& params() const noexcept { return params_; }
 
  private:
+  bool has(SamplerStep step) const noexcept;
   bool has_penalties() const noexcept;
+  bool changes_logits() const noexcept;
+  void change_logits();
   void penalize();
   void gather_top_k();
   void gather_all();
   void filter();
+  void apply(SamplerStep step);
   Token draw_mirostat();
   Token draw();
   double uniform() noexcept;
 
   SamplerParams params_;
   std::mt19937_64 random_;
+  DryPenalty dry_;
   double mirostat_mu_ = 0;
 
   std::vector<Token> window_;          // a ring once it has penalty_window tokens

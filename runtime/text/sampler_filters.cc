@@ -104,16 +104,69 @@ void keep_best(std::vector<Candidate>& candidates, std::size_t k) {
   std::sort(candidates.begin(), candidates.end(), better);
 }
 
-void softmax(std::span<const Candidate> candidates, float temperature, std::vector<float>& out) {
+void softmax(std::span<const Candidate> candidates, std::vector<float>& out) {
   out.resize(candidates.size());
   const float best = best_logit(candidates);
   double sum = 0;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    out[i] = std::exp((candidates[i].logit - best) / temperature);
+    out[i] = std::exp(candidates[i].logit - best);
     sum += out[i];
   }
   const auto scale = static_cast<float>(1 / sum);
   for (float& p : out) p *= scale;
+}
+
+// Less the best one, so that a low temperature does not overflow.
+void scale(std::span<Candidate> candidates, float temperature) {
+  const float best = best_logit(candidates);
+  for (Candidate& c : candidates) {
+    c.logit = std::max((c.logit - best) / temperature, -kLargest);
+  }
+}
+
+float entropy_temperature(std::span<const Candidate> candidates, float lowest, float highest,
+                          float exponent) {
+  constexpr float kLowest = 1e-3f;  // near enough to greedy
+  lowest = std::max(lowest, kLowest);
+  if (candidates.size() < 2) return std::max(highest, kLowest);
+  const Normalizer all = normalizer_of(candidates);
+  double entropy = 0;
+  for (const Candidate& c : candidates) {
+    const double p = all.probability(c);
+    if (p > 0) entropy -= p * std::log(p);
+  }
+  const double share = entropy / std::log(static_cast<double>(candidates.size()));
+  return lowest + (highest - lowest) * static_cast<float>(std::pow(share, exponent));
+}
+
+void keep_top_n_sigma(std::vector<Candidate>& candidates, float n) {
+  double sum = 0, squares = 0;
+  std::size_t n_possible = 0;
+  for (const Candidate& c : candidates) {
+    if (c.logit == -kLargest) continue;  // impossible ones are no part of the distribution
+    sum += c.logit;
+    ++n_possible;
+  }
+  if (n_possible == 0) return;
+  const double mean = sum / static_cast<double>(n_possible);
+  for (const Candidate& c : candidates) {
+    if (c.logit != -kLargest) squares += (c.logit - mean) * (c.logit - mean);
+  }
+  const double sigma = std::sqrt(squares / static_cast<double>(n_possible));
+  const double limit = best_logit(candidates) - n * sigma;
+  std::erase_if(candidates, [&](const Candidate& c) { return c.logit < limit; });
+}
+
+void exclude_top_choices(std::vector<Candidate>& candidates, float threshold) {
+  const Normalizer all = normalizer_of(candidates);
+  const Candidate* least = nullptr;
+  for (const Candidate& c : candidates) {
+    if (all.probability(c) < threshold) continue;
+    if (least == nullptr || better(*least, c)) least = &c;
+  }
+  if (least == nullptr) return;
+  const Candidate kept = *least;
+  std::erase_if(candidates, [&](const Candidate& c) { return better(c, kept); });
 }
 
 void keep_top_p(std::vector<Candidate>& candidates, float p) {

@@ -24,11 +24,25 @@ void top_k(std::span<const float> logits, std::size_t k, std::vector<Candidate>&
 // Keeps the k best, best first.
 void keep_best(std::vector<Candidate>& candidates, std::size_t k);
 
-// Softmax of logits / temperature; `out` gets one probability per candidate.
-void softmax(std::span<const Candidate> candidates, float temperature, std::vector<float>& out);
+// Softmax of the logits; `out` gets one probability per candidate.
+void softmax(std::span<const Candidate> candidates, std::vector<float>& out);
+
+// Logits less the best one, over the temperature, which is more than 0.
+void scale(std::span<Candidate> candidates, float temperature);
+
+// A temperature between the two: the surer the model (the lower the entropy of the candidates, as a
+// share of its largest), the lower.
+float entropy_temperature(std::span<const Candidate> candidates, float lowest, float highest,
+                          float exponent);
 
 // Keeps the best, until their probabilities add up to p (at least one).
 void keep_top_p(std::vector<Candidate>& candidates, float p);
+
+// Keeps what is at most n standard deviations of all logits below the best one.
+void keep_top_n_sigma(std::vector<Candidate>& candidates, float n);
+
+// Drops all that have at least this probability but the least probable of them.
+void exclude_top_choices(std::vector<Candidate>& candidates, float threshold);
 
 // Keeps what is at least p times as probable as the best.
 void keep_min_p(std::vector<Candidate>& candidates, float p);

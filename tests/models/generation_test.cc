@@ -113,5 +113,38 @@ TEST_F(GenerationOfTinyModel, RefusesWhatMakesNoSense) {
   EXPECT_THROW(run(), Error);
 }
 
+// A conversation's next prompt begins as the last one did: only what is new is read.
+TEST_F(GenerationOfTinyModel, WhatTheSessionHoldsIsNotReadAgain) {
+  Session session(*model_, kernels_, pool_, {.n_ctx = 256});
+  const auto next = [&](const std::string& text, std::span<const Token> held) {
+    return generate(session, tokenizer_, prompt_tokens(tokenizer_, text), options_, {}, held);
+  };
+  const GenerationResult first = next("The old man said that he", {});
+  EXPECT_EQ(first.n_held, 0u);
+  const GenerationResult second = next("The old man said nothing", first.tokens);
+  EXPECT_EQ(second.n_held, prompt_tokens(tokenizer_, "The old man said").size());
+  session.clear();
+  const GenerationResult alone = next("The old man said nothing", {});
+  EXPECT_EQ(second.reply, alone.reply);
+  EXPECT_EQ(second.tokens, alone.tokens);
+  // The whole prompt is there: its last token is read for the logits.
+  EXPECT_EQ(next("The old man said nothing", alone.tokens).prompt.n, 1u);
+}
+
+TEST_F(GenerationOfTinyModel, AStoppedGenerationLeavesTheSessionInOrder) {
+  Session session(*model_, kernels_, pool_, {.n_ctx = 256});
+  int n_layers = 0;
+  GenerationCallbacks callbacks;
+  callbacks.should_stop = [&] { return ++n_layers == 12; };  // within the first token: there are 8
+  const GenerationResult stopped = generate(session, tokenizer_, prompt_, options_, callbacks);
+  EXPECT_EQ(stopped.end, GenerationEnd::kStopped);
+  EXPECT_LT(stopped.n_kept, stopped.tokens.size());
+  const std::span<const Token> kept = std::span(stopped.tokens).first(stopped.n_kept);
+  const GenerationResult on = generate(session, tokenizer_, prompt_, options_, {}, kept);
+  EXPECT_EQ(on.n_held, prompt_.size() - 1);
+  session.clear();
+  EXPECT_EQ(on.reply, generate(session, tokenizer_, prompt_, options_, {}).reply);
+}
+
 }  // namespace
 }  // namespace lathe

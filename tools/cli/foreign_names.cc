@@ -14,13 +14,13 @@ constexpr std::string_view kNuma = "pages and threads are placed by node on thei
 constexpr std::string_view kThreads = "prompts and generation use the same threads (-t)";
 constexpr std::string_view kPool = "the thread pool has no such setting";
 constexpr std::string_view kRepack = "weights are never repacked";
-constexpr std::string_view kText = "lathe run goes on with a text, there is no conversation";
+constexpr std::string_view kText =
+    "lathe run answers once or goes on with a text: use `lathe chat`";
 constexpr std::string_view kPlain = "lathe prints plain text and no logs";
 constexpr std::string_view kNoWarmUp = "only lathe bench has a run to warm up";
 constexpr std::string_view kShift = "a full context ends the text";
 constexpr std::string_view kDownload = "lathe downloads nothing: give a GGUF file with -m";
-constexpr std::string_view kNoTemplate =
-    "lathe run has no chat template: put the whole text into -p or -f";
+constexpr std::string_view kSystemFile = "use --system TEXT";
 constexpr std::string_view kNoAdapter = "adapters are not in lathe";
 constexpr std::string_view kNoGrammar = "grammars are not in lathe";
 constexpr std::string_view kUseKld = "use `lathe eval kld --base BASE -m MODEL -f TEXT`";
@@ -68,8 +68,7 @@ constexpr ForeignOption kOptions[] = {
     {"--context-shift --no-context-shift", kNone, true, kShift},
     {"-hf -hfr --hf-repo -hff --hf-file -hft --hf-token -mu --model-url -dr --docker-repo", kOne,
      false, kDownload},
-    {"-sys --system-prompt -sysf --system-prompt-file --chat-template --chat-template-file", kOne,
-     false, kNoTemplate},
+    {"-sysf --system-prompt-file", kOne, false, kSystemFile},
     {"-i --interactive -if --interactive-first -mli --multiline-input", kNone, false, kText},
     {"-r --reverse-prompt", kOne, false, "use --stop TEXT"},
     {"--lora --lora-scaled --control-vector --control-vector-scaled", kOne, false, kNoAdapter},
@@ -93,16 +92,15 @@ constexpr ForeignCommand kForeignCommands[] = {
      "use `lathe quantize`"},
     {"llama-imatrix importance importance-matrix", "use `lathe imatrix`"},
     {"llama-bench benchmark llama-batched-bench speed", "use `lathe bench`"},
-    {"completion llama-completion cli llama-cli main generate simple llama-simple",
-     "use `lathe run`"},
+    {"completion llama-completion main generate simple llama-simple", "use `lathe run`"},
+    {"cli llama-cli conversation talk", "use `lathe chat`, or `lathe run` for one text"},
     {"llama-tokenize tokens", "use `lathe tokenize`"},
     {"gguf-dump gguf_dump dump show info metadata", "use `lathe inspect`"},
     {"gguf-split llama-gguf-split split merge",
      "use `lathe quantize IN OUT COPY`, with --split-max-size to split"},
     {"prune", "use `lathe stats --blocks` to choose layers, `lathe quantize --prune-layers`"},
     {"statistics show-statistics", "use `lathe stats`"},
-    {"serve server llama-server", "a server is not in lathe yet; `lathe run` goes on with a text"},
-    {"chat", "a chat is not in lathe yet; `lathe run` goes on with a text"},
+    {"serve server llama-server", "a server is not in lathe yet; `lathe chat` talks with a model"},
     {"convert convert-hf convert_hf_to_gguf convert_hf_to_gguf.py",
      "lathe does not convert checkpoints yet; llama.cpp's convert_hf_to_gguf.py makes GGUF files"},
     {"export-lora llama-export-lora lora", "adapters are not in lathe"},

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "runtime/text/escapes.h"
 #include "tools/cli/interrupt.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/number_checks.h"
@@ -15,7 +16,9 @@
 #include "tools/cli/standard_output.h"
 #include "tools/cli/terminal.h"
 #include "tools/commands/commands.h"
+#include "tools/commands/options/chat_options.h"
 #include "tools/commands/options/engine_options.h"
+#include "tools/commands/options/sampling_options.h"
 #include "tools/jobs/completion.h"
 #include "tools/jobs/text_input.h"
 
@@ -25,7 +28,7 @@ namespace {
 struct RunCommand {
   CompletionRequest request;
   std::string file = "-";
-  bool no_display_prompt = false, verbose = false;
+  bool no_display_prompt = false, verbose = false, escapes = false;
   std::int64_t seed = -1;  // -1: another one each time
 };
 
@@ -45,18 +48,21 @@ class TextOutput {
   std::string_view pending_;
 };
 
-std::string rates_text(const CompletionResult& result) {
-  const TokenRate& prompt = result.generation.prompt;
-  const TokenRate& generated = result.generation.generated;
-  return fmt::format(
-      "load {:.2f} s, prompt {} tokens at {:.1f} t/s, generation {} tokens at {:.1f} t/s",
-      result.load_seconds, prompt.n, prompt.per_second(), generated.n, generated.per_second());
+std::string rates_text(const CompletionResult& result, std::uint64_t seed) {
+  const auto rate = [](const TokenRate& r) {
+    const double ms = r.n > 0 ? 1000 * r.seconds / static_cast<double>(r.n) : 0;
+    return fmt::format("{} tokens in {:.2f} s ({:.2f} ms a token, {:.1f} t/s)", r.n, r.seconds, ms,
+                       r.per_second());
+  };
+  return fmt::format("load {:.2f} s, prompt {}, generation {}; seed {}", result.load_seconds,
+                     rate(result.generation.prompt), rate(result.generation.generated), seed);
 }
 
 int run(const RunCommand& command) {
   const InterruptGuard interrupt;
-  const std::string_view shown = command.request.prompt;
-  TextOutput output(command.no_display_prompt ? std::string_view() : shown);
+  // An answer stands alone: it is no part of the question.
+  const bool hides_prompt = command.no_display_prompt || command.request.chat_template.given();
+  TextOutput output(hides_prompt ? std::string_view() : command.request.prompt);
   Progress progress("prompt");
   GenerationCallbacks callbacks;
   callbacks.on_text = [&](std::string_view text) { output.add(text); };
@@ -67,43 +73,9 @@ int run(const RunCommand& command) {
   if (result.generation.end == GenerationEnd::kContextFull) {
     warn(fmt::format("the context of {} tokens is full (see -c)", result.n_ctx));
   }
-  if (command.verbose || is_watched()) say(rates_text(result));
+  if (command.verbose || is_watched())
+    say(rates_text(result, command.request.generation.sampler.seed));
   return InterruptGuard::requested() ? InterruptGuard::exit_code() : 0;
-}
-
-constexpr double kMostPenalty = 1000;  // in units of logits
-
-void add_sampling_options(CLI::App& command, RunCommand& o) {
-  SamplerParams& s = o.request.generation.sampler;
-  const auto option = [&](const char* names, auto& value, NumberCheck check, const char* help) {
-    command.add_option(names, value, help)
-        ->check(std::move(check))
-        ->capture_default_str()
-        ->type_name("X")
-        ->group("Sampling");
-  };
-  option("--temp,--temperature", s.temperature, real_number(0),
-         "Temperature; 0: always the best token");
-  option("--top-k", s.top_k, whole_number(0, kLargestInt),
-         "Draw from the K best tokens; 0: from all");
-  option("--top-p", s.top_p, real_number(0, 1),
-         "Draw from the best tokens that hold this probability; 1: off");
-  option("--min-p", s.min_p, real_number(0, 1),
-         "Leave out what is less likely than this share of the best; 0: off");
-  option("--typical", s.typical_p, real_number(0, 1), "Locally typical sampling; 1: off");
-  option("--repeat-penalty", s.repeat_penalty, real_number(0),
-         "Penalty on tokens that came before; 1: off");
-  option("--repeat-last-n", s.penalty_window, whole_number(-1, kLargestInt),
-         "Tokens that penalties look back; 0: off, -1: all");
-  option("--frequency-penalty", s.frequency_penalty, real_number(-kMostPenalty, kMostPenalty),
-         "Penalty for each time a token came; 0: off");
-  option("--presence-penalty", s.presence_penalty, real_number(-kMostPenalty, kMostPenalty),
-         "Penalty if a token came at all; 0: off");
-  option("--mirostat", s.mirostat, whole_number(0, 2),
-         "2: Mirostat 2 instead of the filters; 0: off");
-  option("--mirostat-ent", s.mirostat_tau, real_number(0), "Mirostat's target surprise");
-  option("--mirostat-lr", s.mirostat_eta, real_number(0), "Mirostat's learning rate");
-  option("-s,--seed", o.seed, whole_number(-1), "Seed of the draws; -1: another one each time");
 }
 
 }  // namespace
@@ -133,15 +105,18 @@ void add_run(CLI::App& root, ToolContext& context) {
   command->add_flag("--no-display-prompt", options->no_display_prompt, "Print only what is new");
   command->add_flag("--special", options->request.generation.special,
                     "Print control tokens by name");
-  command->add_flag("--ignore-eos", options->request.generation.ignore_eos, "Never end the text");
   command->add_flag("-v,--verbose", options->verbose, "Print the speed even if nobody watches");
+  command->add_flag("-e,--escape", options->escapes,
+                    "\\n, \\t, \\\" and \\xHH in the text of -p mean what they stand for");
+  add_chat_template_options(*command, options->request.chat_template);
   add_engine_options(*command, options->request.engine);
-  add_sampling_options(*command, *options);
+  add_sampling_options(*command, options->request.generation, options->seed);
   command->callback([options, prompt, &context] {
     CompletionRequest& request = options->request;
     request.isa = context.isa;
     request.generation.sampler.seed =
         options->seed < 0 ? std::random_device{}() : static_cast<std::uint64_t>(options->seed);
+    if (options->escapes) request.prompt = without_escapes(request.prompt);
     if (prompt->count() == 0) {
       request.prompt = read_text_file(options->file);
       request.prompt_name = options->file == "-" ? "standard input" : options->file;

@@ -6,8 +6,8 @@
 #include <chrono>
 
 #include "models/registry.h"
-#include "quant/eval/non_finite.h"
 #include "runtime/base/error.h"
+#include "tools/jobs/finite_generation.h"
 #include "tools/jobs/texts.h"
 
 namespace lathe {
@@ -24,28 +24,11 @@ std::size_t context_size(const CompletionRequest& request, const ModelTraits& tr
   return std::min(traits.n_ctx_train, std::max(kDefaultContext, n_prompt + more));
 }
 
-// Goes on with the prompt, and looks at everything that enters a product meanwhile: beside reading
-// the weights that costs nothing.
-GenerationResult generate_finite(OpenModel& open, Session& session, const Tokenizer& tokenizer,
-                                 std::span<const Token> tokens, const GenerationOptions& options,
-                                 const GenerationCallbacks& callbacks) {
-  FiniteWatch watch(open.pool);
-  session.set_observer(&watch);
-  GenerationCallbacks watched = callbacks;
-  watched.should_stop = [&] {
-    return watch.first().has_value() || (callbacks.should_stop && callbacks.should_stop());
-  };
-  GenerationResult result = generate(session, tokenizer, tokens, options, watched);
-  session.set_observer(nullptr);
-  if (watch.first() || result.end == GenerationEnd::kNotFinite) {
-    RunOptions run;
-    run.k_format = session.options().k_format;
-    run.v_format = session.options().v_format;
-    throw failed(fmt::format(
-        "after {} tokens: the output of the model is not finite; {}", result.tokens.size(),
-        locate_non_finite({*open.model}, open.kernels, open.pool, result.tokens, run)));
-  }
-  return result;
+std::vector<Token> tokens_of(const CompletionRequest& request, const GgufFile& file,
+                             const Tokenizer& tokenizer) {
+  const ChatTemplateOptions& chat = request.chat_template;
+  if (!chat.given()) return prompt_tokens(tokenizer, request.prompt);
+  return question_tokens(open_chat_template(chat, file, tokenizer), chat.system, request.prompt);
 }
 
 }  // namespace
@@ -60,7 +43,7 @@ CompletionResult complete(const CompletionRequest& request, const GenerationCall
        reading_warnings(tokenizer, request.prompt, request.prompt_name, kEncode)) {
     notes.warn(warning);
   }
-  const std::vector<Token> tokens = prompt_tokens(tokenizer, request.prompt);
+  const std::vector<Token> tokens = tokens_of(request, open.file, tokenizer);
   CompletionResult result;
   result.n_ctx = context_size(request, open.model->traits(), tokens.size());
   if (tokens.size() > result.n_ctx) {

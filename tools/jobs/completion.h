@@ -5,6 +5,7 @@
 
 #include "runtime/base/notes.h"
 #include "runtime/generation.h"
+#include "tools/jobs/chat_model.h"
 #include "tools/jobs/engine.h"
 
 namespace lathe {
@@ -15,6 +16,8 @@ struct CompletionRequest {
   GenerationOptions generation;
   std::string prompt;
   std::string prompt_name = "the prompt";  // what notes call it: "a.txt"
+  // Where one of these is given, the prompt is a user's message, and the model answers it.
+  ChatTemplateOptions chat_template;
 };
 
 struct CompletionResult {

@@ -124,7 +124,7 @@ Json cases_of(const fs::path& folder) {
   return cases;
 }
 
-TEST(ChatTemplateOracle, PublishedTemplatesPrintWhatJinja2Prints) {
+TEST(LongChatTemplateOracle, PublishedTemplatesPrintWhatJinja2Prints) {
   const fs::path folder = test::source_path("../shared/templates");
   if (!fs::exists(folder)) GTEST_SKIP() << "the shared templates are absent: " << folder;
   if (std::system("python3 -c 'import jinja2' 2> /dev/null") != 0) {
@@ -158,7 +158,7 @@ TEST(ChatTemplateOracle, PublishedTemplatesPrintWhatJinja2Prints) {
   EXPECT_GT(n_texts, 200);
 }
 
-TEST(ChatTemplateOracle, TheSnippetsAreStillWhatJinja2Prints) {
+TEST(LongChatTemplateOracle, TheSnippetsAreStillWhatJinja2Prints) {
   if (std::system("python3 -c 'import jinja2' 2> /dev/null") != 0) {
     GTEST_SKIP() << "python3-jinja2 is not installed";
   }

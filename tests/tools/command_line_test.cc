@@ -72,7 +72,7 @@ TEST(CommandLine, WhatACommandHasIsNotForeign) {
 
 TEST(CommandLine, OptionsThatWouldChangeTheResultAreRefused) {
   EXPECT_THAT(refusal({"run", "-hf", "a/b"}), HasSubstr("downloads nothing"));
-  EXPECT_THAT(refusal({"run", "-sys", "be kind"}), HasSubstr("chat template"));
+  EXPECT_THAT(refusal({"run", "-sysf", "system.txt"}), HasSubstr("use --system"));
   EXPECT_THAT(refusal({"run", "-mu", "http://x"}), HasSubstr("downloads nothing"));
   EXPECT_THAT(refusal({"run", "--lora", "x"}), HasSubstr("not in lathe"));
   EXPECT_THAT(refusal({"eval", "ppl", "--kl-divergence"}), HasSubstr("eval kld"));
@@ -97,10 +97,10 @@ TEST(CommandLine, UnknownCommandsNameTheNearestOrWhatToUse) {
   EXPECT_THAT(refusal({"llama-bench"}), HasSubstr("use `lathe bench`"));
   EXPECT_THAT(refusal({"kl-divergence"}), HasSubstr("use `lathe eval kld`"));
   EXPECT_THAT(refusal({"quantise"}), HasSubstr("use `lathe quantize`"));
-  EXPECT_THAT(refusal({"cli"}), HasSubstr("use `lathe run`"));
+  EXPECT_THAT(refusal({"cli"}), HasSubstr("use `lathe chat`"));
   EXPECT_THAT(refusal({"serve"}), HasSubstr("not in lathe yet"));
-  EXPECT_THAT(refusal({"convert"}), HasSubstr("does not convert"));
-  EXPECT_THAT(refusal({"zzzzzzzz"}), HasSubstr("there are: bench checkpoints cpu eval"));
+  EXPECT_THAT(refusal({"convert_hf_to_gguf.py"}), HasSubstr("use `lathe convert`"));
+  EXPECT_THAT(refusal({"zzzzzzzz"}), HasSubstr("there are: bench chat checkpoints convert cpu eval"));
   EXPECT_THAT(refusal({}), HasSubstr("no command is given (there are: bench"));
   EXPECT_THAT(refusal({"eval"}), HasSubstr("no command is given (there are: ppl"));
   EXPECT_THAT(read_line({"--help"}).args, ElementsAre("--help"));

@@ -210,7 +210,9 @@ void add_chat(CLI::App& root, ToolContext& context) {
   add_engine_options(*command, engine);
   // The model may also stand alone: lathe chat model.gguf
   CLI::Option* model = command->get_option("--model")->required(false);
-  command->add_option("MODEL", engine.model, "The model, as -m")->type_name("")->excludes(model);
+  command->add_option("model", engine.model, "The model, as -m")
+      ->type_name("MODEL")
+      ->excludes(model);
   add_chat_template_options(*command, options->request.chat_template);
   command
       ->add_option("--tools", options->request.tools_file,

@@ -25,7 +25,7 @@ using std::uint32_t;
 using std::uint64_t;
 using std::uint8_t;
 
-inline size_t min_of(size_t a, size_t b) noexcept { return a < b ? a : b; }
+constexpr size_t min_of(size_t a, size_t b) noexcept { return a < b ? a : b; }
 
 template <class T>
 inline T load_as(const void* p) noexcept {

@@ -86,6 +86,18 @@ inline void for_token_tiles(size_t n, F f) noexcept {
   if (n - t >= 1) f.template operator()<1>(t);
 }
 
+// Calls f.operator()<R, T>(first row, first token) over tiles of 8, 4, 2, 1 tokens and as many
+// rows, four at most, as leave kSums sums to a tile; the last rows come one by one.
+template <size_t kSums, class F>
+inline void for_row_tiles(size_t n_rows, size_t n_tokens, F f) noexcept {
+  for_token_tiles(n_tokens, [&]<size_t T>(size_t t) noexcept {
+    constexpr size_t kRows = min_of(kSums / T, size_t{4});
+    size_t r = 0;
+    for (; r + kRows <= n_rows; r += kRows) f.template operator()<kRows, T>(r, t);
+    for (; r < n_rows; ++r) f.template operator()<1, T>(r, t);
+  });
+}
+
 // The first n rows of a tile.
 template <size_t R, size_t T>
 inline void store_sums(const __m512 sum[R][T], size_t n, const Results& out) noexcept {

@@ -55,18 +55,10 @@ inline void dot_rows(const uint8_t* w, size_t row_stride, size_t n, const Tokens
 void matvec_bf16(const void* w, size_t row_stride, size_t n_rows, size_t n_cols, const void* act,
                  size_t act_stride, size_t n_tokens, float* y, size_t y_stride) noexcept {
   const Tokens tokens = {static_cast<const uint8_t*>(act), act_stride, {}};
-  for_token_tiles(n_tokens, [&]<size_t T>(size_t t) noexcept {
-    constexpr size_t kRows = kSums / T > 4 ? 4 : kSums / T;
-    const auto* rows = static_cast<const uint8_t*>(w);
-    size_t r = 0;
-    for (; r + kRows <= n_rows; r += kRows) {
-      dot_rows<kRows, T>(rows + r * row_stride, row_stride, n_cols, tokens.from(t),
-                         {y + t * y_stride + r, y_stride});
-    }
-    for (; r < n_rows; ++r) {
-      dot_rows<1, T>(rows + r * row_stride, row_stride, n_cols, tokens.from(t),
-                     {y + t * y_stride + r, y_stride});
-    }
+  const auto* const rows = static_cast<const uint8_t*>(w);
+  for_row_tiles<kSums>(n_rows, n_tokens, [&]<size_t R, size_t T>(size_t r, size_t t) noexcept {
+    dot_rows<R, T>(rows + r * row_stride, row_stride, n_cols, tokens.from(t),
+                   {y + t * y_stride + r, y_stride});
   });
 }
 

@@ -252,8 +252,8 @@ class Calibration {
     const PlannedTensor& planned = *encoded(id);
     RoundedMatrix out;
     out.blocks = AlignedBuffer(planned.n_bytes);
-    encode_plainly(job_.kernels, job_.pool, matrix_of(id), planned.format, nullptr,
-                   planned.source.name, reinterpret_cast<std::uint8_t*>(out.blocks.data()));
+    encode_plainly(job_.kernels, job_.pool, matrix_of(id), planned.format, {}, planned.source.name,
+                   reinterpret_cast<std::uint8_t*>(out.blocks.data()));
     return out;
   }
 

@@ -8,7 +8,6 @@
 
 #include "quant/calibrate/conditioned.h"
 #include "quant/calibrate/plain_encoding.h"
-#include "quant/codecs/codec.h"
 #include "runtime/algebra/cholesky.h"
 #include "runtime/algebra/products.h"
 #include "runtime/base/error.h"
@@ -65,12 +64,7 @@ void GroupRounder::prepare_target(MatrixView<const float> h) {
 }
 
 void GroupRounder::prepare_rounding(DenseMatrix<float> h) {
-  std::vector<float> diagonal(h.rows());
-  for (std::size_t j = 0; j < diagonal.size(); ++j) diagonal[j] = h.row(j)[j];
-  importance_.resize(diagonal.size());
-  if (!prepare_importance(diagonal.data(), diagonal.size(), importance_.data())) {
-    importance_.clear();
-  }
+  importance_ = importance_of(h);
   metric_ = conditioned(std::move(h), settings_.damping, settings_.shrinkage);
 }
 
@@ -140,8 +134,8 @@ RoundedMatrix GroupRounder::round(MatrixView<const float> w, Format format,
   RoundedMatrix out;
   const std::size_t n_bytes = w.rows * row_bytes(format, w.cols);
   AlignedBuffer plain(n_bytes);
-  encode_plainly(kernels_, pool_, w, format, importance_.empty() ? nullptr : importance_.data(),
-                 name, reinterpret_cast<std::uint8_t*>(plain.data()));
+  encode_plainly(kernels_, pool_, w, format, importance_, name,
+                 reinterpret_cast<std::uint8_t*>(plain.data()));
   out.has_rounding = can_round_calibrated(format);
   if (!out.has_rounding) {
     out.blocks = std::move(plain);

@@ -10,13 +10,21 @@
 
 namespace lathe {
 
+std::vector<float> importance_of(MatrixView<const float> h) {
+  std::vector<float> diagonal(h.rows), importance(h.rows);
+  for (std::size_t j = 0; j < h.rows; ++j) diagonal[j] = h.row(j)[j];
+  if (!prepare_importance(diagonal.data(), h.rows, importance.data())) importance.clear();
+  return importance;
+}
+
 void encode_plainly(const KernelTable& kernels, ThreadPool& pool, MatrixView<const float> w,
-                    Format format, const float* importance, const std::string& name,
+                    Format format, const std::vector<float>& importance, const std::string& name,
                     std::uint8_t* blocks) {
   constexpr std::size_t kRowsAtOnce = 16;
   const Codec& codec = *find_codec(format, kernels.tier);
   const std::size_t stride = row_bytes(format, w.cols);
-  const float* const used = codec.uses_importance ? importance : nullptr;
+  const float* const used =
+      codec.uses_importance && !importance.empty() ? importance.data() : nullptr;
   FirstRow bad;
   pool.for_each((w.rows + kRowsAtOnce - 1) / kRowsAtOnce, [&](std::size_t g, int) noexcept {
     const std::size_t first = g * kRowsAtOnce, n = std::min(kRowsAtOnce, w.rows - first);

@@ -6,7 +6,6 @@
 #include "quant/calibrate/conditioned.h"
 #include "quant/calibrate/plain_encoding.h"
 #include "quant/calibrate/rounding/rounding.h"
-#include "quant/codecs/codec.h"
 #include "runtime/algebra/dense_matrix.h"
 #include "runtime/algebra/products.h"
 
@@ -49,14 +48,6 @@ DenseMatrix<float> second_moment(MatrixView<const float> x, ThreadPool& pool) {
   add_gram<float>(pool, x, h.view());
   mirror_lower<float>(pool, h.view());
   return h;
-}
-
-// Of the diagonal, as plain encoders take it; empty where they would refuse it.
-std::vector<float> importance_of(const DenseMatrix<float>& h) {
-  std::vector<float> diagonal(h.rows()), importance(h.rows());
-  for (std::size_t j = 0; j < diagonal.size(); ++j) diagonal[j] = h.row(j)[j];
-  if (!prepare_importance(diagonal.data(), diagonal.size(), importance.data())) importance.clear();
-  return importance;
 }
 
 // Sum over the tokens x of |(W - V) x|^2.
@@ -117,8 +108,7 @@ RoundingGains GainObserver::round_rows(const TensorInfo& tensor, MatrixView<cons
     const bool fits = x.cols % format_info(format).block_elems == 0;
     if (!fits || !can_round_calibrated(format)) continue;
     std::vector<std::uint8_t> plain(rows.rows() * row_bytes(format, x.cols)), blocks(plain);
-    encode_plainly(kernels_, pool_, rows, format, importance.empty() ? nullptr : importance.data(),
-                   tensor.name, plain.data());
+    encode_plainly(kernels_, pool_, rows, format, importance, tensor.name, plain.data());
     const RoundingErrors errors =
         round_calibrated(format, rows, h, factor, kernels_.tier, pool_, blocks.data(), rounding);
     if (errors.bad_row) continue;

@@ -152,7 +152,7 @@ std::vector<std::uint8_t> plainly(const KernelTable& kernels, ThreadPool& pool,
   std::vector<float> values(from.rows * from.cols);
   kernels.decode[index_of(from.format)](from.data, values.size(), values.data());
   std::vector<std::uint8_t> blocks(from.rows * row_bytes(format, from.cols));
-  encode_plainly(kernels, pool, {values.data(), from.rows, from.cols}, format, nullptr, "a tensor",
+  encode_plainly(kernels, pool, {values.data(), from.rows, from.cols}, format, {}, "a tensor",
                  blocks.data());
   return blocks;
 }

@@ -148,10 +148,11 @@ TEST(Chat, AModelWithoutATemplateSaysWhatToDo) {
 
 TEST(Chat, APipeIsReadLineByLine) {
   const test::ProgramRun run = test::run_shell(
-      "printf 'Hello\\n/system\\n\\n/stats\\ntwo \\\\\\nlines\\n/nope\\n' | \"$LATHE\" chat "
+      "printf 'Hello\\n/system\\n\\n/set temp \\n/stats\\ntwo \\\\\\nlines\\n/nope\\n' | "
+      "\"$LATHE\" chat "
       "\"$MODEL\" --chat-template chatml --system 'Be kind.' -n 4 --temp 0 -t 1");
   EXPECT_EQ(run.exit_code, 1);  // of the command that is none
-  EXPECT_THAT(run.err, AllOf(HasSubstr("Be kind."), HasSubstr("1 turn,"),
+  EXPECT_THAT(run.err, AllOf(HasSubstr("Be kind."), HasSubstr("top-k 40"), HasSubstr("1 turn,"),
                              HasSubstr("no such command: /nope")));
   EXPECT_EQ(std::count(run.out.begin(), run.out.end(), '\n'), 2) << run.out;
 }

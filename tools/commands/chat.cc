@@ -158,11 +158,12 @@ class Screen {
 
   void set(const std::string& rest) {
     const std::size_t end = rest.find(' ');
-    if (end == std::string::npos) {
+    const std::size_t value = rest.find_first_not_of(' ', end);
+    if (value == std::string::npos) {
       say(chat_.settings());
       return;
     }
-    chat_.set(rest.substr(0, end), rest.substr(rest.find_first_not_of(' ', end)));
+    chat_.set(rest.substr(0, end), rest.substr(value));
   }
 
   template <typename Reply>

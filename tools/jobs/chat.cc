@@ -102,6 +102,9 @@ struct Chat::State {
   std::size_t room_for_reply() const;
   std::vector<Token> prompt(std::size_t* n_left_out) const;
   ChatReply reply(const GenerationCallbacks& callbacks);
+  // With what `change` makes of the conversation, which an Error leaves as it was.
+  template <typename Change>
+  ChatReply reply_after(const Change& change, const GenerationCallbacks& callbacks);
   void keep_reply(ChatReply& reply, const GenerationResult& result);
 
   ChatRequest request;
@@ -170,6 +173,18 @@ ChatReply Chat::State::reply(const GenerationCallbacks& callbacks) {
   return reply;
 }
 
+template <typename Change>
+ChatReply Chat::State::reply_after(const Change& change, const GenerationCallbacks& callbacks) {
+  const Json before = messages;
+  change();
+  try {
+    return reply(callbacks);
+  } catch (const Error&) {
+    messages = before;
+    throw;
+  }
+}
+
 void Chat::State::keep_reply(ChatReply& reply, const GenerationResult& result) {
   reply.end = result.end;
   reply.calls = find_tool_calls(tokenizer.decode(result.reply, true));
@@ -197,46 +212,27 @@ Chat::Chat(const ChatRequest& request, const Notes& notes) {
 Chat::~Chat() = default;
 
 ChatReply Chat::ask(const std::string& text, const GenerationCallbacks& callbacks) {
-  const Json before = state_->messages;
-  state_->messages.push_back(message("user", text));
-  try {
-    return state_->reply(callbacks);
-  } catch (const Error&) {
-    state_->messages = before;
-    throw;
-  }
+  return state_->reply_after([&] { state_->messages.push_back(message("user", text)); }, callbacks);
 }
 
 ChatReply Chat::answer_tool(const std::string& result, const GenerationCallbacks& callbacks) {
-  const Json before = state_->messages;
-  if (before.empty() || !before.back().contains("tool_calls")) {
+  Json& messages = state_->messages;
+  if (messages.empty() || !messages.back().contains("tool_calls")) {
     throw usage_error("no tool was called");
   }
-  const Json call = before.back()["tool_calls"][0];
+  const Json call = messages.back()["tool_calls"][0];
   Json answer = message("tool", result);
   answer["tool_call_id"] = call["id"];
   answer["name"] = call["function"]["name"];
-  state_->messages.push_back(std::move(answer));
-  try {
-    return state_->reply(callbacks);
-  } catch (const Error&) {
-    state_->messages = before;
-    throw;
-  }
+  return state_->reply_after([&] { messages.push_back(std::move(answer)); }, callbacks);
 }
 
 ChatReply Chat::retry(const GenerationCallbacks& callbacks) {
-  const Json before = state_->messages;
-  if (before.empty() || !is_from(before.back(), "assistant")) {
+  Json& messages = state_->messages;
+  if (messages.empty() || !is_from(messages.back(), "assistant")) {
     throw usage_error("there is no reply to make again");
   }
-  state_->messages.erase(before.size() - 1);
-  try {
-    return state_->reply(callbacks);
-  } catch (const Error&) {
-    state_->messages = before;
-    throw;
-  }
+  return state_->reply_after([&] { messages.erase(messages.size() - 1); }, callbacks);
 }
 
 void Chat::undo() {

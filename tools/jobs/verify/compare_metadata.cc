@@ -187,6 +187,21 @@ class MetadataComparison {
            (*types)[i] == static_cast<std::int32_t>(TokenType::kUnused);
   }
 
+  struct Others {
+    std::size_t n = 0, first = 0;
+  };
+  // Where two lists of the vocabulary differ, but for what a checkpoint does not use.
+  template <typename List>
+  Others others(const List& have, const List& want) const {
+    Others out;
+    for (std::size_t i = want.size(); i-- > 0;) {
+      if (have[i] == want[i] || is_unused(i)) continue;
+      ++out.n;
+      out.first = i;
+    }
+    return out;
+  }
+
   void compare_tokens() {
     const StringList& want = *expected_.string_array(kTokens);
     const StringList* have = found_.string_array(kTokens);
@@ -196,12 +211,7 @@ class MetadataComparison {
       return differs(std::string(kTokens),
                      fmt::format("has {} tokens, expected {}", have->size(), want.size()), true);
     }
-    std::size_t n = 0, first = 0;
-    for (std::size_t i = want.size(); i-- > 0;) {
-      if ((*have)[i] == want[i] || is_unused(i)) continue;
-      ++n;
-      first = i;
-    }
+    const auto [n, first] = others(*have, want);
     if (n == 0) return;
     differs(std::string(kTokens),
             fmt::format("{} tokens are others; the first: {} is {}, expected {}", n, first,
@@ -215,12 +225,7 @@ class MetadataComparison {
     if (!have || have->size() != want.size()) {
       return differs(std::string(kTypes), "is missing, or of another length", true);
     }
-    std::size_t n = 0, first = 0;
-    for (std::size_t i = want.size(); i-- > 0;) {
-      if ((*have)[i] == want[i] || is_unused(i)) continue;
-      ++n;
-      first = i;
-    }
+    const auto [n, first] = others(*have, want);
     if (n == 0) return;
     differs(std::string(kTypes),
             fmt::format("{} tokens have other types; the first: {} has {}, expected {}", n, first,

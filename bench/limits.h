@@ -46,5 +46,6 @@ class Limits {
 void add_kernel_benchmarks(Limits& limits);
 void add_blas_benchmarks(Limits& limits);
 void add_rounding_benchmarks(Limits& limits);
+void add_grammar_benchmarks();
 
 }  // namespace lathe::bench

@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   lathe::bench::add_kernel_benchmarks(limits);
   lathe::bench::add_blas_benchmarks(limits);
   lathe::bench::add_rounding_benchmarks(limits);
+  lathe::bench::add_grammar_benchmarks();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <optional>
 
 #include "runtime/base/error.h"
 #include "runtime/base/finite.h"
@@ -19,12 +19,12 @@ double seconds_since(Clock::time_point start) {
 
 struct Stopped {};  // thrown out of the layer hook, caught below
 
-std::vector<Token> end_tokens(const Tokenizer& tokenizer) {
-  std::vector<Token> tokens;
+TokenMask all_but_end_tokens(const Tokenizer& tokenizer) {
+  TokenMask mask(tokenizer.n_vocab());
   for (Token t = 0; t < static_cast<Token>(tokenizer.n_vocab()); ++t) {
-    if (tokenizer.is_end_of_generation(t)) tokens.push_back(t);
+    if (!tokenizer.is_end_of_generation(t)) mask.add(t);
   }
-  return tokens;
+  return mask;
 }
 
 SamplerParams sampler_params(const Tokenizer& tokenizer, const GenerationOptions& options) {
@@ -53,7 +53,8 @@ class Generation {
         callbacks_(callbacks),
         sampler_(sampler_params(tokenizer, options)),
         stream_(tokenizer, {options.special, options.stops}) {
-    if (options.ignore_eos) never_ = end_tokens(tokenizer);
+    if (options.ignore_eos) never_ending_ = all_but_end_tokens(tokenizer);
+    if (options.grammar) grammar_ = options.grammar->start();
     session_.set_layer_hook([this] { after_layer(); });
   }
   ~Generation() { session_.set_layer_hook({}); }
@@ -132,12 +133,14 @@ class Generation {
         break;
       }
       const Token token = next_token();
+      if (token == kNoToken) break;
       if (!options_.ignore_eos && tokenizer_.is_end_of_generation(token)) {
         if (options_.special) emit(stream_.push(token));
         result_.end = GenerationEnd::kEndOfText;
         break;
       }
       sampler_.accept(token);
+      if (grammar_) grammar_->accept(token);
       result_.reply.push_back(token);
       emit(stream_.push(token));
       result_.generated = {result_.generated.n + 1, seconds_since(start_)};
@@ -154,16 +157,39 @@ class Generation {
   bool is_over() noexcept {
     const bool enough = options_.n_predict >= 0 &&
                         result_.generated.n >= static_cast<std::size_t>(options_.n_predict);
-    result_.end = stream_.stopped() ? GenerationEnd::kStopText : GenerationEnd::kEnough;
-    return enough || stream_.stopped();
+    const bool complete = grammar_ && grammar_->is_complete();
+    result_.end = stream_.stopped() ? GenerationEnd::kStopText
+                  : complete        ? GenerationEnd::kEndOfText
+                                    : GenerationEnd::kEnough;
+    return enough || complete || stream_.stopped();
   }
 
+  // kNoToken where the grammar leaves no other end than here.
   Token next_token() {
+    const TokenMask* allowed = never_ending_ ? &*never_ending_ : nullptr;
+    if (grammar_) {
+      allowed = allowed_by_grammar();
+      if (!allowed->any()) {
+        if (!grammar_->may_end()) throw failed(dead_end_text());
+        result_.end = GenerationEnd::kEndOfText;
+        return kNoToken;
+      }
+    }
     const MatrixView<const float> logits = session_.logits();
-    if (never_.empty()) return sampler_.sample({logits.row(0), logits.cols});
-    logits_.assign(logits.row(0), logits.row(0) + logits.cols);
-    for (const Token t : never_) logits_[static_cast<std::size_t>(t)] = -HUGE_VALF;
-    return sampler_.sample(logits_);
+    return sampler_.sample({logits.row(0), logits.cols}, allowed);
+  }
+
+  const TokenMask* allowed_by_grammar() {
+    const TokenMask& allowed = grammar_->allowed();
+    if (!never_ending_ || !grammar_->may_end()) return &allowed;
+    allowed_ = allowed;
+    allowed_.keep_common(*never_ending_);
+    return &allowed_;
+  }
+
+  std::string dead_end_text() const {
+    return options_.grammar->name() +
+           ": the text cannot go on: no token of this model spells what the grammar wants next";
   }
 
   void emit(std::string_view text) {
@@ -176,8 +202,9 @@ class Generation {
   const GenerationCallbacks& callbacks_;
   Sampler sampler_;
   TextStream stream_;
-  std::vector<Token> never_;   // tokens that must not be drawn
-  std::vector<float> logits_;  // with those taken out
+  std::optional<TokenMask> never_ending_;  // all tokens but those that end a text
+  std::optional<GrammarState> grammar_;    // where the reply stands in it
+  TokenMask allowed_;                      // by both of them
   std::int32_t n_past_ = 0;
   std::size_t n_layers_done_ = 0, n_layers_in_all_ = 0;  // of the prompt; 0: it is read
   Clock::time_point start_;                              // of the first drawn token

@@ -6,12 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "runtime/session.h"
+#include "runtime/text/grammar/token_grammar.h"
 #include "runtime/text/sampler.h"
 #include "runtime/text/tokenizer.h"
 
@@ -23,6 +25,9 @@ struct GenerationOptions {
   std::vector<std::string> stops;  // the text ends before the first of these
   bool special = false;            // control tokens are part of the text, by name
   bool ignore_eos = false;         // tokens that end a text are never drawn
+  // What the reply, from its first token on, must match. The text ends where nothing but the end
+  // is allowed, too. Of the tokenizer that generate() gets; null: anything.
+  std::shared_ptr<const TokenGrammar> grammar;
   // Texts that no repetition reaches over, for the sampler's DRY: tokens that hold one break it.
   std::vector<std::string> dry_breakers = {"\n", ":", "\"", "*"};
 };
@@ -67,7 +72,8 @@ std::vector<Token> prompt_tokens(const Tokenizer& tokenizer, std::string_view te
 // Reads the prompt (at least one token, no more than the context holds) and goes on with it. `held`
 // are the tokens that sequence 0 of the session holds: the beginning that the prompt has in common
 // with them is not computed again, the rest is forgotten. The session's layer hook is taken, and
-// unset at the end. Error (kUsage) for options that make no sense.
+// unset at the end. Error (kUsage) for options that make no sense; (kFailed) where the grammar goes
+// on with what no token of the vocabulary spells.
 GenerationResult generate(Session& session, const Tokenizer& tokenizer,
                           std::span<const Token> prompt, const GenerationOptions& options,
                           const GenerationCallbacks& callbacks, std::span<const Token> held = {});

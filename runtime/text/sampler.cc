@@ -170,11 +170,14 @@ void Sampler::change_logits() {
   copy_finite(logits_, logits_);  // a penalty may overflow
 }
 
-Token Sampler::sample(std::span<const float> logits) {
+Token Sampler::sample(std::span<const float> logits, const TokenMask* allowed) {
   const bool is_greedy = params_.temperature == 0;
-  if (is_greedy && !changes_logits()) return static_cast<Token>(index_of_max(logits));
+  if (is_greedy && !changes_logits() && allowed == nullptr) {
+    return static_cast<Token>(index_of_max(logits));
+  }
   copy_finite(logits, logits_);
   if (changes_logits()) change_logits();
+  if (allowed != nullptr) refuse_others(*allowed, logits_);
   if (is_greedy) return static_cast<Token>(index_of_max(logits_));
   candidates_.reserve(logits.size());
   probabilities_.reserve(logits.size());
@@ -186,7 +189,7 @@ Token Sampler::sample(std::span<const float> logits) {
 void Sampler::gather_all() {
   candidates_.clear();
   for (std::size_t i = 0; i < logits_.size(); ++i) {
-    candidates_.push_back({static_cast<Token>(i), logits_[i]});
+    if (logits_[i] > kRefused) candidates_.push_back({static_cast<Token>(i), logits_[i]});
   }
 }
 

@@ -23,6 +23,7 @@
 
 #include "runtime/text/dry_penalty.h"
 #include "runtime/text/token.h"
+#include "runtime/text/token_mask.h"
 
 namespace lathe {
 
@@ -85,8 +86,9 @@ class Sampler {
   explicit Sampler(const SamplerParams& params);
 
   // `logits` [n_vocab], not empty. Does not take the token into the penalties' window: that is
-  // accept()'s, which also serves for the tokens of the prompt.
-  Token sample(std::span<const float> logits);
+  // accept()'s, which also serves for the tokens of the prompt. With `allowed` (one token at least)
+  // the others are no part of the distribution: filters and draw see only what is allowed.
+  Token sample(std::span<const float> logits, const TokenMask* allowed = nullptr);
   void accept(Token token);
 
   // Back to the state after construction.
@@ -116,7 +118,7 @@ class Sampler {
   std::vector<Token> window_;          // a ring once it has penalty_window tokens
   std::size_t window_next_ = 0;        // where the ring goes on
   std::vector<std::uint32_t> n_seen_;  // [n_vocab], all zero between calls
-  std::vector<float> logits_;          // [n_vocab], finite
+  std::vector<float> logits_;          // [n_vocab], finite; -infinity: not allowed
   std::vector<Candidate> candidates_;  // capacity n_vocab
   std::vector<float> probabilities_;   // of candidates_
 };

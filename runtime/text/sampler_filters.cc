@@ -65,6 +65,13 @@ void copy_finite(std::span<const float> logits, std::vector<float>& out) {
   }
 }
 
+void refuse_others(const TokenMask& allowed, std::span<float> logits) noexcept {
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const bool is_known = i < allowed.n_vocab();
+    if (!is_known || !allowed.has(static_cast<Token>(i))) logits[i] = kRefused;
+  }
+}
+
 std::size_t index_of_max(std::span<const float> values) noexcept {
   std::size_t best = 0;
   float best_value = -std::numeric_limits<float>::infinity();
@@ -93,6 +100,7 @@ void top_k(std::span<const float> logits, std::size_t k, std::vector<Candidate>&
     worst = out.front().logit;
   }
   std::sort(out.begin(), out.end(), better);
+  while (!out.empty() && out.back().logit == kRefused) out.pop_back();
 }
 
 void keep_best(std::vector<Candidate>& candidates, std::size_t k) {

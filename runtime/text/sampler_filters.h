@@ -5,6 +5,7 @@
 // vocabulary of 128k only the part that can stay is ever sorted.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -15,10 +16,16 @@ namespace lathe {
 // Infinities and NaN become the nearest finite number, NaN the smallest.
 void copy_finite(std::span<const float> logits, std::vector<float>& out);
 
+// The logit of a token that is not allowed.
+inline constexpr float kRefused = -std::numeric_limits<float>::infinity();
+
+// All but the allowed ones become kRefused.
+void refuse_others(const TokenMask& allowed, std::span<float> logits) noexcept;
+
 // Index of the largest element, the first among equals; NaN never is. 0 for nothing but NaN.
 std::size_t index_of_max(std::span<const float> values) noexcept;
 
-// The k best of `logits`, best first.
+// The k best of `logits`, best first, without refused ones.
 void top_k(std::span<const float> logits, std::size_t k, std::vector<Candidate>& out);
 
 // Keeps the k best, best first.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "models/registry.h"
 #include "runtime/base/error.h"
 #include "runtime/gguf/gguf_file.h"
+#include "runtime/text/vocabulary_spec.h"
 #include "tests/support/source_path.h"
 
 namespace lathe {
@@ -144,6 +146,94 @@ TEST_F(GenerationOfTinyModel, AStoppedGenerationLeavesTheSessionInOrder) {
   EXPECT_EQ(on.n_held, prompt_.size() - 1);
   session.clear();
   EXPECT_EQ(on.reply, generate(session, tokenizer_, prompt_, options_, {}).reply);
+}
+
+class GenerationByGrammar : public GenerationOfTinyModel {
+ protected:
+  void use(const std::string& gbnf) {
+    options_.grammar =
+        std::make_shared<TokenGrammar>(Grammar::from_gbnf(gbnf, "test.gbnf"), tokenizer_);
+    options_.n_predict = 60;
+  }
+};
+
+TEST_F(GenerationByGrammar, EndsWhereNothingButTheEndIsLeft) {
+  use("root ::= \" \" [a-d]{3} \"; \" (\"yes\" | \"no\") \".\"");
+  for (const bool ignore_eos : {false, true}) {
+    options_.ignore_eos = ignore_eos;
+    const GenerationResult result = run();
+    EXPECT_EQ(result.end, GenerationEnd::kEndOfText);
+    EXPECT_TRUE(std::regex_match(text_, std::regex(" [a-d]{3}; (yes|no)\\."))) << text_;
+    EXPECT_EQ(result.reply.size(), result.generated.n);
+    // The last token was not read: nobody asks what follows it.
+    EXPECT_EQ(result.n_kept, prompt_.size() + result.reply.size() - 1);
+  }
+  use("root ::= \"\"");
+  EXPECT_EQ(run().end, GenerationEnd::kEndOfText);
+  EXPECT_EQ(text_, "");
+}
+
+// Where the text may end and may go on the model decides, unless it must not.
+TEST_F(GenerationByGrammar, GoesOnWhereEndTokensAreIgnored) {
+  use("root ::= [a-z ]+");
+  options_.ignore_eos = true;
+  const GenerationResult result = run();
+  EXPECT_EQ(result.end, GenerationEnd::kEnough);
+  EXPECT_EQ(result.generated.n, 60u);
+  EXPECT_EQ(text_.find_first_not_of("abcdefghijklmnopqrstuvwxyz "), std::string::npos) << text_;
+}
+
+TEST_F(GenerationByGrammar, StopTextsAndTheNumberOfTokensStillCount) {
+  use("root ::= [^e]*");
+  run();
+  const std::string all = text_;
+  EXPECT_GT(all.size(), 60u);
+  EXPECT_EQ(all.find('e'), std::string::npos);
+  options_.stops = {all.substr(20, 5)};
+  EXPECT_EQ(run().end, GenerationEnd::kStopText);
+  EXPECT_EQ(text_, all.substr(0, all.find(options_.stops[0])));
+  options_.stops.clear();
+  options_.n_predict = 3;
+  EXPECT_EQ(run().end, GenerationEnd::kEnough);
+}
+
+// Each generation begins the grammar anew, and draws as the sampler does from what is allowed.
+TEST_F(GenerationByGrammar, DrawsWithPenaltiesAndFiltersStayAllowed) {
+  use("root ::= \"[\" [0-9]{2} (\", \" [0-9]{2})* \"]\"");
+  options_.sampler.temperature = 1.5f;
+  options_.sampler.repeat_penalty = 3;
+  options_.sampler.dry.multiplier = 1e30f;
+  options_.n_predict = 200;
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    options_.sampler.seed = seed;
+    options_.sampler.mirostat = seed % 3 == 0 ? 2 : 0;
+    const GenerationResult result = run(512);
+    if (result.end == GenerationEnd::kEnough) text_ = text_.substr(0, text_.rfind(',')) + "]";
+    EXPECT_TRUE(std::regex_match(text_, std::regex("\\[\\d{2}(, \\d{2})*\\]"))) << text_;
+  }
+}
+
+TEST_F(GenerationByGrammar, ADeadEndIsTold) {
+  // The model's vocabulary has every byte; this one has two tokens that print something.
+  VocabularySpec spec;
+  spec.model = "llama";
+  spec.tokens = {"<unk>", "a", "b"};
+  spec.types = std::vector<std::int32_t>{2, 1, 1};
+  spec.scores = std::vector<float>{0, 0, 0};
+  const Tokenizer two(spec, "two");
+  options_.grammar = std::make_shared<TokenGrammar>(
+      Grammar::from_gbnf("root ::= [ab]{3} \"z\"", "test.gbnf"), two);
+  Session session(*model_, kernels_, pool_, {.n_ctx = 256});
+  const std::vector<Token> prompt = {1};
+  try {
+    generate(session, two, prompt, options_, {});
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kFailed);
+    EXPECT_EQ(std::string(error.what()),
+              "test.gbnf: the text cannot go on: no token of this model spells what the grammar "
+              "wants next");
+  }
 }
 
 }  // namespace

@@ -169,5 +169,57 @@ TEST(Escapes, MeanWhatTheyStandFor) {
   EXPECT_EQ(without_escapes(R"(\q \x4 \xzz end\)"), R"(\q \x4 \xzz end\)");
 }
 
+// With tokens that are not allowed the draws are those of a vocabulary that lacks them.
+TEST(SamplerMask, RefusedTokensAreNoPartOfTheDistribution) {
+  std::mt19937 random(9);
+  std::normal_distribution<float> normal(0, 2);
+  constexpr std::size_t kVocab = 500;
+  for (int round = 0; round < 60; ++round) {
+    SamplerParams params;
+    params.temperature = round % 5 == 0 ? 0 : 1.0f;
+    params.top_k = round % 2 == 0 ? 40 : 0;
+    params.top_n_sigma = round % 7 == 0 ? 1.5f : 0;
+    params.typical_p = round % 3 == 0 ? 0.7f : 1;
+    params.xtc_probability = round % 4 == 0 ? 0.5f : 0;
+    params.mirostat = round % 6 == 5 ? 2 : 0;
+    params.repeat_penalty = 1.3f;
+    params.seed = static_cast<std::uint64_t>(round);
+    Sampler whole(params), part(params);
+    TokenMask allowed(kVocab);
+    std::vector<Token> kept;
+    for (Token t = 0; t < static_cast<Token>(kVocab); ++t) {
+      if (random() % 100 >= static_cast<unsigned>(1 + round)) continue;
+      allowed.add(t);
+      kept.push_back(t);
+    }
+    if (kept.empty()) continue;
+    for (int draw = 0; draw < 20; ++draw) {
+      std::vector<float> logits(kVocab), some;
+      for (float& x : logits) x = normal(random);
+      logits[random() % kVocab] = HUGE_VALF;
+      for (const Token t : kept) some.push_back(logits[static_cast<std::size_t>(t)]);
+      const Token drawn = whole.sample(logits, &allowed);
+      ASSERT_TRUE(allowed.has(drawn));
+      const Token other = part.sample(some);
+      ASSERT_EQ(drawn, kept[static_cast<std::size_t>(other)]) << round;
+      whole.accept(drawn);
+      part.accept(other);
+    }
+  }
+}
+
+// Penalties without bound make no refused token better than an allowed one.
+TEST(SamplerMask, RefusedTokensAreNeverDrawnWhateverThePenalty) {
+  for (const float temperature : {0.0f, 1.0f}) {
+    SamplerParams params;
+    params.temperature = temperature;
+    params.logit_bias = {{7, -HUGE_VALF}, {3, HUGE_VALF}};
+    Sampler sampler(params);
+    TokenMask allowed(10);
+    allowed.add(7);
+    EXPECT_EQ(sampler.sample(std::vector<float>(10, 1.0f), &allowed), 7);
+  }
+}
+
 }  // namespace
 }  // namespace lathe

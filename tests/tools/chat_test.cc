@@ -61,6 +61,18 @@ TEST(Chat, TurnsAreTakenBackMadeAgainAndForgotten) {
   EXPECT_THROW(chat.answer_tool("x", {}), Error);
 }
 
+TEST(Chat, AGrammarHoldsForEachReplyAnew) {
+  ChatRequest r = request();
+  r.grammar.gbnf = "root ::= \"yes \" [a-z]{3}";
+  Chat chat(r, {});
+  for (const char* question : {"Is it late?", "Who is there?"}) {
+    const ChatReply reply = chat.ask(question, {});
+    EXPECT_THAT(reply.text, testing::MatchesRegex("yes [a-z][a-z][a-z]"));
+    EXPECT_EQ(reply.end, GenerationEnd::kEndOfText);
+  }
+  EXPECT_THAT(chat.retry({}).text, testing::StartsWith("yes "));
+}
+
 TEST(Chat, AnotherDrawMakesAnotherReply) {
   ChatRequest r = request();
   r.generation.sampler.temperature = 1.5f;

@@ -16,9 +16,9 @@ namespace {
 
 // Types of values, as --help names them, that are no numbers.
 const std::set<std::string> kWords = {
-    "FILE", "DIR",          "TEXT",          "NAME",     "LIST",           "TYPE",
-    "TIER", "PATTERN=TYPE", "TEMPLATE",      "TOKEN+-X", "KEY=TYPE:VALUE", "FORMAT",
-    "N,N",  "SIZE",         "IN OUT RECIPE", "MODEL",    "RECIPE",         "COLUMN"};
+    "FILE",          "DIR",      "TEXT",     "NAME",           "LIST",   "TYPE",  "TIER",
+    "PATTERN=TYPE",  "TEMPLATE", "TOKEN+-X", "KEY=TYPE:VALUE", "FORMAT", "N,N",   "SIZE",
+    "IN OUT RECIPE", "MODEL",    "RECIPE",   "COLUMN",         "GBNF",   "SCHEMA"};
 
 class AllOptions : public testing::Test {
  protected:

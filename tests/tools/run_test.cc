@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/utf8.h"
 #include "tests/support/command_run.h"
+#include "tests/support/error_of.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 #include "tools/jobs/engine.h"
@@ -156,6 +158,59 @@ TEST(Run, TheOtherArchitectureRunsToo) {
   const Output out = run({"-p", "The old man said", "-n", "8", "--temp", "0"},
                          test::source_path("tests/data/tiny-olmo2-f16.gguf"));
   EXPECT_GT(out.text.size(), 25u);
+}
+
+TEST(Run, AGrammarHoldsForWhatIsGenerated) {
+  const TempDir dir;
+  const std::vector<std::string> prompt = {"-p", "The old man:",       "-n", "200", "--seed",
+                                           "3",  "--no-display-prompt"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), prompt.begin(), prompt.end());
+    return run(more);
+  };
+  std::ofstream(dir.file("g.gbnf")) << "root ::= [a-c]{4} # four letters\n";
+  for (const Output& out :
+       {with({"--grammar", "root ::= [a-c]{4}"}), with({"--grammar-file", dir.file("g.gbnf")})}) {
+    EXPECT_THAT(out.text, testing::MatchesRegex("[a-c][a-c][a-c][a-c]\n"));
+    EXPECT_EQ(out.exit_code, 0);
+  }
+  const std::string schema =
+      R"({"type":"object","properties":{"name":{"type":"string","maxLength":12},)"
+      R"("age":{"type":"integer","minimum":1,"maximum":99}},"required":["name","age"]})";
+  std::ofstream(dir.file("s.json")) << schema;
+  for (const Output& out :
+       {with({"--json-schema", schema}), with({"--json-schema-file", dir.file("s.json")})}) {
+    const auto json = nlohmann::json::parse(out.text, nullptr, false);
+    ASSERT_TRUE(json.is_object()) << out.text;
+    EXPECT_EQ(json.size(), 2u);
+    EXPECT_TRUE(json["name"].is_string());
+    EXPECT_GE(json["age"].get<int>(), 1);
+    EXPECT_LE(json["age"].get<int>(), 99);
+  }
+}
+
+TEST(Run, AGrammarThatIsNoneIsRefusedBeforeTheModelIsRead) {
+  const TempDir dir;
+  std::ofstream(dir.file("g.gbnf")) << "root ::= item\nitem := \"x\"\n";
+  std::ofstream(dir.file("s.json")) << R"({"type":"array","contains":{}})";
+  const auto refusal = [&](const std::string& option, const std::string& value) {
+    return message_of(
+        [&] {
+          run({"-p", "x", option, value}, kModel + ".absent");
+        },
+        ErrorKind::kBadInput);
+  };
+  EXPECT_EQ(
+      refusal("--grammar-file", dir.file("g.gbnf")),
+      dir.file("g.gbnf") + ": line 2, column 6: expected ::= after the name of a rule, found ':'");
+  EXPECT_EQ(refusal("--json-schema-file", dir.file("s.json")),
+            dir.file("s.json") + ": contains: this keyword is not supported");
+  EXPECT_EQ(refusal("--grammar", "root ::= root"),
+            "--grammar: the rule 'root' begins with itself (root -> root), expected it to read "
+            "something first: write a repetition, or turn the order around");
+  EXPECT_THAT(refusal("--json-schema", "{"), HasSubstr("--json-schema: "));
+  EXPECT_THROW(run({"-p", "x", "--grammar", "root ::= \"a\"", "--json-schema", "{}"}),
+               test::CommandLineError);
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "tools/commands/commands.h"
 #include "tools/commands/options/chat_options.h"
 #include "tools/commands/options/engine_options.h"
+#include "tools/commands/options/grammar_options.h"
 #include "tools/commands/options/sampling_options.h"
 #include "tools/jobs/chat.h"
 #include "tools/report/chat_report.h"
@@ -233,6 +234,7 @@ void add_chat(CLI::App& root, ToolContext& context) {
       ->capture_default_str();
   command->add_flag("--no-history", options->no_history, "Keep no history of what is typed");
   command->add_flag("-v,--verbose", options->verbose, "Print speeds after each reply");
+  add_grammar_options(*command, options->request.grammar);
   add_sampling_options(*command, options->request.generation, options->seed);
   command->footer(chat_help_text());
   command->callback([options, &context] {

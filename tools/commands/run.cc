@@ -18,6 +18,7 @@
 #include "tools/commands/commands.h"
 #include "tools/commands/options/chat_options.h"
 #include "tools/commands/options/engine_options.h"
+#include "tools/commands/options/grammar_options.h"
 #include "tools/commands/options/sampling_options.h"
 #include "tools/jobs/completion.h"
 #include "tools/jobs/text_input.h"
@@ -110,6 +111,7 @@ void add_run(CLI::App& root, ToolContext& context) {
                     "\\n, \\t, \\\" and \\xHH in the text of -p mean what they stand for");
   add_chat_template_options(*command, options->request.chat_template);
   add_engine_options(*command, options->request.engine);
+  add_grammar_options(*command, options->request.grammar);
   add_sampling_options(*command, options->request.generation, options->seed);
   command->callback([options, prompt, &context] {
     CompletionRequest& request = options->request;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "models/registry.h"
 #include "runtime/base/atomic_file.h"
@@ -204,7 +205,9 @@ void Chat::State::keep_reply(ChatReply& reply, const GenerationResult& result) {
 Chat::Chat(const ChatRequest& request, const Notes& notes) {
   const auto start = std::chrono::steady_clock::now();
   Sampler(request.generation.sampler);  // settings that make no sense, before the model is opened
+  const std::optional<Grammar> grammar = read_grammar(request.grammar);
   state_ = std::make_unique<State>(request, notes);
+  state_->request.generation.grammar = over_vocabulary(grammar, state_->tokenizer);
   state_->stats.load_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }

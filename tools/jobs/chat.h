@@ -17,6 +17,7 @@
 #include "runtime/text/tool_calls.h"
 #include "tools/jobs/chat_model.h"
 #include "tools/jobs/engine.h"
+#include "tools/jobs/grammar_input.h"
 
 namespace lathe {
 
@@ -25,6 +26,7 @@ struct ChatRequest {
   std::string isa;
   GenerationOptions generation;
   ChatTemplateOptions chat_template;
+  GrammarOptions grammar;       // of each reply anew
   std::string tools_file;       // JSON list of tools that the model may call; empty: none
   bool stop_when_full = false;  // an Error instead of leaving out the oldest turns
 };
@@ -46,7 +48,8 @@ struct ChatStats {
 
 class Chat {
  public:
-  // Opens the model. Error for a model without a template (tools/jobs/chat_model.h).
+  // Opens the model. Error for a model without a template (tools/jobs/chat_model.h), for a grammar
+  // that is none.
   Chat(const ChatRequest& request, const Notes& notes);
   ~Chat();
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "models/registry.h"
 #include "runtime/base/error.h"
@@ -36,6 +37,7 @@ std::vector<Token> tokens_of(const CompletionRequest& request, const GgufFile& f
 CompletionResult complete(const CompletionRequest& request, const GenerationCallbacks& callbacks,
                           const Notes& notes) {
   const auto start = std::chrono::steady_clock::now();
+  const std::optional<Grammar> grammar = read_grammar(request.grammar);
   OpenModel open(request.engine, request.isa);
   const Tokenizer tokenizer = Tokenizer::from_metadata(open.file.metadata(), request.engine.model);
   constexpr EncodeOptions kEncode = {.add_special = true, .parse_special = true};
@@ -56,10 +58,11 @@ CompletionResult complete(const CompletionRequest& request, const GenerationCall
   }
   Session session(*open.model, open.kernels, open.pool,
                   session_options(request.engine, result.n_ctx, 1));
+  GenerationOptions options = request.generation;
+  options.grammar = over_vocabulary(grammar, tokenizer);
   result.load_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  result.generation =
-      generate_finite(open, session, tokenizer, tokens, request.generation, callbacks);
+  result.generation = generate_finite(open, session, tokenizer, tokens, options, callbacks);
   return result;
 }
 

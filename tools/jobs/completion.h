@@ -7,6 +7,7 @@
 #include "runtime/generation.h"
 #include "tools/jobs/chat_model.h"
 #include "tools/jobs/engine.h"
+#include "tools/jobs/grammar_input.h"
 
 namespace lathe {
 
@@ -18,6 +19,7 @@ struct CompletionRequest {
   std::string prompt_name = "the prompt";  // what notes call it: "a.txt"
   // Where one of these is given, the prompt is a user's message, and the model answers it.
   ChatTemplateOptions chat_template;
+  GrammarOptions grammar;  // of what is generated
 };
 
 struct CompletionResult {
@@ -26,8 +28,9 @@ struct CompletionResult {
   GenerationResult generation;
 };
 
-// Error (kUsage) for a prompt that the context does not hold; (kFailed) for a model whose numbers
-// are not finite, naming layer and weight.
+// Error (kUsage) for a prompt that the context does not hold; (kBadInput) for a grammar that is
+// none, before the model is opened; (kFailed) for a model whose numbers are not finite, naming
+// layer and weight.
 CompletionResult complete(const CompletionRequest& request, const GenerationCallbacks& callbacks,
                           const Notes& notes);
 

@@ -1,0 +1,57 @@
+#include <fmt/format.h>
+
+#include "runtime/base/quote.h"
+#include "runtime/text/grammar/schema.h"
+
+namespace lathe::grammar {
+namespace {
+
+// White space is bounded, so that a model cannot lose itself in it. \u is never half of a
+// character. Dates are those that each year has, so that readers who look at the calendar agree.
+constexpr std::string_view kRules = R"gbnf(
+ws ::= (" " | "\n" [ \t]{0,20})?
+json-value ::= json-object | json-array | json-string | json-number | json-boolean | json-null
+json-object ::= "{" ws (json-member ("," ws json-member)* ws)? "}"
+json-member ::= json-string ":" ws json-value
+json-array ::= "[" ws (json-value ("," ws json-value)* ws)? "]"
+json-string ::= "\"" json-char* "\""
+json-char ::= [^"\\\x00-\x1F] | "\\" (["\\/bfnrt] | "u" ([0-9A-CEFa-cef] json-hex | [Dd] [0-7]) json-hex{2})
+json-hex ::= [0-9A-Fa-f]
+json-number ::= "-"? ("0" | [1-9] [0-9]{0,17}) ("." [0-9]{1,15})? ([eE] [+-]? [0-9]{1,2})?
+json-integer ::= "0" | "-"? [1-9] [0-9]{0,17}
+json-boolean ::= "true" | "false"
+json-null ::= "null"
+format-date ::= [1-9] [0-9]{3} "-" format-day
+format-day ::= ("0" [13578] | "1" [02]) "-" ("0" [1-9] | [12] [0-9] | "3" [01])
+  | ("0" [469] | "11") "-" ("0" [1-9] | [12] [0-9] | "30")
+  | "02-" ("0" [1-9] | "1" [0-9] | "2" [0-8])
+format-time ::= format-hour ":" [0-5] [0-9] ":" [0-5] [0-9] ("." [0-9]{1,6})? ("Z" | [+-] ("0" [0-9] | "1" [0-2]) ":" [0-5] [0-9])
+format-hour ::= [01] [0-9] | "2" [0-3]
+format-date-time ::= format-date "T" format-time
+format-uuid ::= json-hex{8} "-" json-hex{4} "-" json-hex{4} "-" json-hex{4} "-" json-hex{12}
+format-ipv4 ::= format-octet ("." format-octet){3}
+format-octet ::= [0-9] | [1-9] [0-9] | "1" [0-9]{2} | "2" [0-4] [0-9] | "25" [0-5]
+format-hostname ::= format-label ("." format-label){0,4}
+format-label ::= [a-z0-9] ([a-z0-9-]{0,30} [a-z0-9])?
+format-email ::= [A-Za-z0-9_+-]{1,32} ("." [A-Za-z0-9_+-]{1,32}){0,3} "@" format-label ("." format-label){1,4}
+)gbnf";
+
+constexpr std::string_view kFormats[] = {"date", "time",     "date-time", "uuid",
+                                         "ipv4", "hostname", "email"};
+
+}  // namespace
+
+std::string_view json_rules() { return kRules; }
+
+std::string format_expression(const std::string& format, const SchemaPath& path) {
+  std::string known;
+  for (const std::string_view name : kFormats) {
+    if (name == format) return "format-" + format;
+    known += known.empty() ? "" : ", ";
+    known += name;
+  }
+  path.fail(
+      fmt::format("the format {} is not supported, expected one of {}", quoted(format), known));
+}
+
+}  // namespace lathe::grammar

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the arrows between the folders of the repository.
 
-usage: check_layers.py REPOSITORY
+usage: check_layers.py [REPOSITORY]      (default: the one that this file is in)
        check_layers.py --self-test
 
     kernels  <-  runtime  <-  models
@@ -174,4 +174,4 @@ def main(argument):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent)

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
 
 #include "runtime/base/error.h"
 #include "runtime/base/finite.h"
+#include "runtime/speculation/speculation.h"
 #include "runtime/text/text_stream.h"
+#include "runtime/token_choice.h"
 
 namespace lathe {
 namespace {
@@ -19,45 +20,24 @@ double seconds_since(Clock::time_point start) {
 
 struct Stopped {};  // thrown out of the layer hook, caught below
 
-TokenMask all_but_end_tokens(const Tokenizer& tokenizer) {
-  TokenMask mask(tokenizer.n_vocab());
-  for (Token t = 0; t < static_cast<Token>(tokenizer.n_vocab()); ++t) {
-    if (!tokenizer.is_end_of_generation(t)) mask.add(t);
-  }
-  return mask;
-}
-
-SamplerParams sampler_params(const Tokenizer& tokenizer, const GenerationOptions& options) {
-  SamplerParams params = options.sampler;
-  if (params.dry.multiplier == 0) return params;
-  for (Token t = 0; t < static_cast<Token>(tokenizer.n_vocab()); ++t) {
-    const std::string piece = tokenizer.piece(t);
-    const auto is_inside = [&](const std::string& breaker) {
-      return !breaker.empty() && piece.find(breaker) != piece.npos;
-    };
-    if (std::any_of(options.dry_breakers.begin(), options.dry_breakers.end(), is_inside)) {
-      params.dry.breakers.push_back(t);
-    }
-  }
-  return params;
-}
-
 // One generation, from the first token of the prompt to the last one.
 class Generation {
  public:
   Generation(Session& session, const Tokenizer& tokenizer, const GenerationOptions& options,
-             const GenerationCallbacks& callbacks)
+             const GenerationCallbacks& callbacks, Speculation* speculation)
       : session_(session),
-        tokenizer_(tokenizer),
         options_(options),
         callbacks_(callbacks),
-        sampler_(sampler_params(tokenizer, options)),
+        speculation_(speculation),
+        choice_(tokenizer, options),
         stream_(tokenizer, {options.special, options.stops}) {
-    if (options.ignore_eos) never_ending_ = all_but_end_tokens(tokenizer);
-    if (options.grammar) grammar_ = options.grammar->start();
     session_.set_layer_hook([this] { after_layer(); });
+    if (speculation_ != nullptr) speculation_->set_hook([this] { stop_if_told(); });
   }
-  ~Generation() { session_.set_layer_hook({}); }
+  ~Generation() {
+    session_.set_layer_hook({});
+    if (speculation_ != nullptr) speculation_->set_hook({});
+  }
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
@@ -67,8 +47,10 @@ class Generation {
       go_on();
     } catch (const Stopped&) {
       result_.end = GenerationEnd::kStopped;
-      session_.truncate(0, n_past_);  // what a pass left that did not come to its end
+      if (!in_pass_) result_.drafted = drafted_;
     }
+    settle(false);
+    session_.truncate(0, n_past_);  // what was read ahead, or left by a pass without an end
     emit(stream_.finish());
     result_.n_kept = static_cast<std::size_t>(n_past_);
     return std::move(result_);
@@ -77,10 +59,14 @@ class Generation {
  private:
   void after_layer() {
     ++n_layers_done_;
-    if (callbacks_.should_stop && callbacks_.should_stop()) throw Stopped{};
+    stop_if_told();
     if (n_layers_in_all_ == 0 || !callbacks_.on_prompt) return;
     callbacks_.on_prompt(
         std::min(static_cast<double>(n_layers_done_) / static_cast<double>(n_layers_in_all_), 1.0));
+  }
+
+  void stop_if_told() const {
+    if (callbacks_.should_stop && callbacks_.should_stop()) throw Stopped{};
   }
 
   // The tokens that need not be read; the last one is, for its logits.
@@ -90,7 +76,7 @@ class Generation {
     n_past_ = static_cast<std::int32_t>(n);
     session_.truncate(0, n_past_);
     result_.tokens.assign(prompt.begin(), end);
-    for (const Token token : result_.tokens) sampler_.accept(token);
+    for (const Token token : result_.tokens) choice_.accept_prompt(token);
     result_.n_held = n;
     return n;
   }
@@ -103,6 +89,7 @@ class Generation {
       read_batch(prompt.subspan(i, std::min(step, prompt.size() - i)), i + step >= prompt.size());
     }
     n_layers_in_all_ = 0;
+    if (speculation_ != nullptr) speculation_->read(result_.tokens);
     result_.prompt = {prompt.size(), seconds_since(start)};
   }
 
@@ -112,79 +99,114 @@ class Generation {
       batch.push_back({token, n_past_ + static_cast<std::int32_t>(batch.size()), 1, false});
     }
     batch.back().want_logits = last;
-    if (!decode(batch, MatmulPath::kPanel)) {
+    for (const Token token : tokens) result_.tokens.push_back(token);
+    if (!session_.decode(batch, MatmulPath::kPanel)) {
       throw usage_error("the prompt has more tokens than the context");
     }
-    for (const Token token : tokens) sampler_.accept(token);
-  }
-
-  bool decode(std::span<const BatchItem> batch, MatmulPath path) {
-    for (const BatchItem& item : batch) result_.tokens.push_back(item.token);
-    if (!session_.decode(batch, path)) return false;
     n_past_ += static_cast<std::int32_t>(batch.size());
-    return true;
+    for (const Token token : tokens) choice_.accept_prompt(token);
   }
 
   void go_on() {
     start_ = Clock::now();
     while (!is_over()) {
-      if (!all_finite(session_.logits())) {
+      const std::span<const float> logits(session_.logits().row(n_accepted_),
+                                          session_.logits().cols);
+      if (!all_finite(logits.data(), logits.size())) {
         result_.end = GenerationEnd::kNotFinite;
         break;
       }
-      const Token token = next_token();
-      if (token == kNoToken) break;
-      if (!options_.ignore_eos && tokenizer_.is_end_of_generation(token)) {
+      const Token token = choice_.choose(logits);
+      if (token == kNoToken) {
+        if (!choice_.may_end()) throw failed(dead_end_text());
+        result_.end = GenerationEnd::kEndOfText;
+        break;
+      }
+      if (choice_.ends_text(token)) {
         if (options_.special) emit(stream_.push(token));
         result_.end = GenerationEnd::kEndOfText;
         break;
       }
-      sampler_.accept(token);
-      if (grammar_) grammar_->accept(token);
+      choice_.accept(token);
       result_.reply.push_back(token);
       emit(stream_.push(token));
       result_.generated = {result_.generated.n + 1, seconds_since(start_)};
       if (is_over()) break;
-      const BatchItem item{token, n_past_, 1, true};
-      if (!decode({&item, 1}, MatmulPath::kMatvec)) {
+      if (!step(token)) {
         result_.end = GenerationEnd::kContextFull;
         break;
       }
     }
   }
 
+  // Has the logits after the token, which was drawn: they are there where it had been guessed.
+  // False where the context is full.
+  bool step(Token token) {
+    result_.tokens.push_back(token);
+    if (n_accepted_ < drafted_.size() && drafted_[n_accepted_] == token) {
+      stop_if_told();
+      ++n_accepted_;
+      ++n_past_;
+      return true;
+    }
+    settle(n_accepted_ < drafted_.size());
+    return pass(token);
+  }
+
+  // Ends a pass whose drafts are used up, and forgets what was read ahead in vain.
+  void settle(bool refuted) {
+    if (speculation_ == nullptr || !in_pass_) return;
+    in_pass_ = false;
+    result_.passes.n_accepted += n_accepted_;
+    speculation_->accepted(n_accepted_, refuted);
+    session_.truncate(0, n_past_);
+  }
+
+  bool pass(Token token) {
+    draft();
+    batch_.assign(1, {token, n_past_, 1, true});
+    for (const Token guess : drafted_) {
+      batch_.push_back({guess, n_past_ + static_cast<std::int32_t>(batch_.size()), 1, true});
+    }
+    const Clock::time_point start = Clock::now();
+    if (!session_.decode(batch_, MatmulPath::kMatvec)) return false;
+    in_pass_ = true;
+    ++n_past_;
+    ++result_.passes.n_passes;
+    result_.passes.n_drafted += drafted_.size();
+    if (speculation_ != nullptr) speculation_->pass_took(seconds_since(start));
+    return true;
+  }
+
+  void draft() {
+    drafted_.clear();
+    n_accepted_ = 0;
+    if (speculation_ == nullptr) return;
+    const std::span<const Token> draft =
+        speculation_->draft(result_.tokens, choice_, n_worth_drafting());
+    drafted_.assign(draft.begin(), draft.end());
+  }
+
+  // Guesses beside the token that a pass is for: what is wanted after it, and what there is room
+  // for.
+  std::size_t n_worth_drafting() const noexcept {
+    const SessionOptions& o = session_.options();
+    std::size_t n = std::min({o.n_batch, o.max_logits, o.n_ctx - session_.cache().n_used()});
+    if (options_.n_predict >= 0) {
+      n = std::min(n, static_cast<std::size_t>(options_.n_predict) - result_.generated.n);
+    }
+    return n > 0 ? n - 1 : 0;
+  }
+
   // Says why, too.
   bool is_over() noexcept {
     const bool enough = options_.n_predict >= 0 &&
                         result_.generated.n >= static_cast<std::size_t>(options_.n_predict);
-    const bool complete = grammar_ && grammar_->is_complete();
+    const bool complete = choice_.is_complete();
     result_.end = stream_.stopped() ? GenerationEnd::kStopText
                   : complete        ? GenerationEnd::kEndOfText
                                     : GenerationEnd::kEnough;
     return enough || complete || stream_.stopped();
-  }
-
-  // kNoToken where the grammar leaves no other end than here.
-  Token next_token() {
-    const TokenMask* allowed = never_ending_ ? &*never_ending_ : nullptr;
-    if (grammar_) {
-      allowed = allowed_by_grammar();
-      if (!allowed->any()) {
-        if (!grammar_->may_end()) throw failed(dead_end_text());
-        result_.end = GenerationEnd::kEndOfText;
-        return kNoToken;
-      }
-    }
-    const MatrixView<const float> logits = session_.logits();
-    return sampler_.sample({logits.row(0), logits.cols}, allowed);
-  }
-
-  const TokenMask* allowed_by_grammar() {
-    const TokenMask& allowed = grammar_->allowed();
-    if (!never_ending_ || !grammar_->may_end()) return &allowed;
-    allowed_ = allowed;
-    allowed_.keep_common(*never_ending_);
-    return &allowed_;
   }
 
   std::string dead_end_text() const {
@@ -197,14 +219,15 @@ class Generation {
   }
 
   Session& session_;
-  const Tokenizer& tokenizer_;
   const GenerationOptions& options_;
   const GenerationCallbacks& callbacks_;
-  Sampler sampler_;
+  Speculation* const speculation_;
+  TokenChoice choice_;
   TextStream stream_;
-  std::optional<TokenMask> never_ending_;  // all tokens but those that end a text
-  std::optional<GrammarState> grammar_;    // where the reply stands in it
-  TokenMask allowed_;                      // by both of them
+  std::vector<BatchItem> batch_;  // of a pass: a token that was drawn, and
+  std::vector<Token> drafted_;    // guesses at what follows it
+  std::size_t n_accepted_ = 0;    // of these
+  bool in_pass_ = false;          // drawn tokens are compared with them
   std::int32_t n_past_ = 0;
   std::size_t n_layers_done_ = 0, n_layers_in_all_ = 0;  // of the prompt; 0: it is read
   Clock::time_point start_;                              // of the first drawn token
@@ -225,9 +248,10 @@ std::vector<Token> prompt_tokens(const Tokenizer& tokenizer, std::string_view te
 
 GenerationResult generate(Session& session, const Tokenizer& tokenizer,
                           std::span<const Token> prompt, const GenerationOptions& options,
-                          const GenerationCallbacks& callbacks, std::span<const Token> held) {
+                          const GenerationCallbacks& callbacks, std::span<const Token> held,
+                          Speculation* speculation) {
   if (prompt.empty()) throw usage_error("a generation needs a prompt of at least one token");
-  return Generation(session, tokenizer, options, callbacks).run(prompt, held);
+  return Generation(session, tokenizer, options, callbacks, speculation).run(prompt, held);
 }
 
 }  // namespace lathe

@@ -19,6 +19,8 @@
 
 namespace lathe {
 
+class Speculation;
+
 struct GenerationOptions {
   SamplerParams sampler;
   std::int64_t n_predict = -1;     // most tokens to generate; -1: no such bound
@@ -56,13 +58,29 @@ struct TokenRate {
   double per_second() const noexcept { return seconds > 0 ? static_cast<double>(n) / seconds : 0; }
 };
 
+// How the drawn tokens came about: passes through the model after the prompt's, tokens that were
+// guessed and went through it with them, and how many of those were drawn.
+struct PassCounts {
+  std::size_t n_passes = 0, n_drafted = 0, n_accepted = 0;
+
+  // Each gives the token after those that were right.
+  double tokens_per_pass() const noexcept {
+    return n_passes > 0 ? 1 + static_cast<double>(n_accepted) / static_cast<double>(n_passes) : 0;
+  }
+  double share_accepted() const noexcept {
+    return n_drafted > 0 ? static_cast<double>(n_accepted) / static_cast<double>(n_drafted) : 0;
+  }
+};
+
 struct GenerationResult {
   GenerationEnd end = GenerationEnd::kEnough;
   TokenRate prompt, generated;  // of the prompt: what was not held yet
-  std::size_t n_held = 0;       // tokens of the prompt that the session held
-  std::vector<Token> reply;     // the tokens drawn, without the one that ended the text
-  std::vector<Token> tokens;    // that went into the model, from position 0 on
-  std::size_t n_kept = 0;       // of these: what the session holds; less after a stop
+  PassCounts passes;
+  std::size_t n_held = 0;      // tokens of the prompt that the session held
+  std::vector<Token> reply;    // the tokens drawn, without the one that ended the text
+  std::vector<Token> tokens;   // that went into the model, from position 0 on
+  std::size_t n_kept = 0;      // of these: what the session holds; less after a stop
+  std::vector<Token> drafted;  // after these, in a pass that was stopped
 };
 
 // The tokens of a prompt, with the first token that the model wants and without the closing one,
@@ -72,10 +90,12 @@ std::vector<Token> prompt_tokens(const Tokenizer& tokenizer, std::string_view te
 // Reads the prompt (at least one token, no more than the context holds) and goes on with it. `held`
 // are the tokens that sequence 0 of the session holds: the beginning that the prompt has in common
 // with them is not computed again, the rest is forgotten. The session's layer hook is taken, and
-// unset at the end. Error (kUsage) for options that make no sense; (kFailed) where the grammar goes
-// on with what no token of the vocabulary spells.
+// unset at the end. With a speculation (runtime/speculation) the same comes sooner; drafts are as
+// long as the session has batches and rows of logits for. Error (kUsage) for options that make no
+// sense; (kFailed) where the grammar goes on with what no token of the vocabulary spells.
 GenerationResult generate(Session& session, const Tokenizer& tokenizer,
                           std::span<const Token> prompt, const GenerationOptions& options,
-                          const GenerationCallbacks& callbacks, std::span<const Token> held = {});
+                          const GenerationCallbacks& callbacks, std::span<const Token> held = {},
+                          Speculation* speculation = nullptr);
 
 }  // namespace lathe

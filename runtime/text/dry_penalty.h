@@ -28,6 +28,8 @@ class DryPenalty {
   bool is_on() const noexcept { return params_.multiplier > 0 && params_.window != 0; }
   void accept(Token token);
   void reset() { history_.clear(); }
+  std::size_t size() const noexcept { return history_.size(); }
+  void truncate(std::size_t n) { history_.resize(n); }  // forgets what came after the first n tokens
   // In time linear in the window.
   void apply(std::span<float> logits);
 

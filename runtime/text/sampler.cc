@@ -114,6 +114,14 @@ void Sampler::reset() {
   dry_.reset();
 }
 
+void Sampler::restore(const State& state) {
+  random_ = state.random;
+  mirostat_mu_ = state.mirostat_mu;
+  window_ = state.window;
+  window_next_ = state.window_next;
+  dry_.truncate(state.n_dry);
+}
+
 bool Sampler::has(SamplerStep step) const noexcept {
   return std::find(params_.order.begin(), params_.order.end(), step) != params_.order.end();
 }

@@ -94,6 +94,18 @@ class Sampler {
   // Back to the state after construction.
   void reset();
 
+  // All that later draws depend on, to go back to it: draws that are tried out leave no trace.
+  struct State {
+    std::mt19937_64 random;
+    double mirostat_mu;
+    std::vector<Token> window;
+    std::size_t window_next;
+    std::size_t n_dry;  // tokens that DRY has seen
+  };
+  State save() const { return {random_, mirostat_mu_, window_, window_next_, dry_.size()}; }
+  // Of this sampler; nothing may have been reset since.
+  void restore(const State& state);
+
   const SamplerParams& params() const noexcept { return params_; }
 
  private:

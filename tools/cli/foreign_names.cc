@@ -19,6 +19,7 @@ constexpr std::string_view kText =
 constexpr std::string_view kPlain = "lathe prints plain text and no logs";
 constexpr std::string_view kNoWarmUp = "only lathe bench has a run to warm up";
 constexpr std::string_view kShift = "a full context ends the text";
+constexpr std::string_view kOneDraft = "a draft has the context and the cache of its model";
 constexpr std::string_view kDownload = "lathe downloads nothing: give a GGUF file with -m";
 constexpr std::string_view kSystemFile = "use --system TEXT";
 constexpr std::string_view kNoAdapter = "adapters are not in lathe";
@@ -53,7 +54,10 @@ constexpr ForeignOption kOptions[] = {
     {"--no-host --check-tensors", kSwitch, true, kMapped},
     {"-nr --no-repack --repack", kNone, true, kRepack},
     {"--numa", kOne, true, kNuma},
-    {"-tb --threads-batch", kOne, true, kThreads},
+    {"-tb --threads-batch -td --threads-draft -tbd --threads-batch-draft", kOne, true, kThreads},
+    {"-ngld --gpu-layers-draft --n-gpu-layers-draft -devd --device-draft", kOne, true, kCpu},
+    {"-cd --ctx-size-draft -ctkd --cache-type-k-draft -ctvd --cache-type-v-draft", kOne, true,
+     kOneDraft},
     {"-C --cpu-mask -Cb --cpu-mask-batch -Cr --cpu-range -Crb --cpu-range-batch", kOne, true,
      kPool},
     {"--cpu-strict --cpu-strict-batch --prio --prio-batch --poll --poll-batch --delay", kOne, true,

@@ -20,6 +20,7 @@
 #include "tools/cli/terminal.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/chat_options.h"
+#include "tools/commands/options/draft_options.h"
 #include "tools/commands/options/engine_options.h"
 #include "tools/commands/options/grammar_options.h"
 #include "tools/commands/options/sampling_options.h"
@@ -236,6 +237,7 @@ void add_chat(CLI::App& root, ToolContext& context) {
   command->add_flag("-v,--verbose", options->verbose, "Print speeds after each reply");
   add_grammar_options(*command, options->request.grammar);
   add_sampling_options(*command, options->request.generation, options->seed);
+  add_draft_options(*command, options->request.draft);
   command->footer(chat_help_text());
   command->callback([options, &context] {
     ChatRequest& request = options->request;

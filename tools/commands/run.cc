@@ -17,11 +17,13 @@
 #include "tools/cli/terminal.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/options/chat_options.h"
+#include "tools/commands/options/draft_options.h"
 #include "tools/commands/options/engine_options.h"
 #include "tools/commands/options/grammar_options.h"
 #include "tools/commands/options/sampling_options.h"
 #include "tools/jobs/completion.h"
 #include "tools/jobs/text_input.h"
+#include "tools/report/passes_text.h"
 
 namespace lathe {
 namespace {
@@ -49,14 +51,18 @@ class TextOutput {
   std::string_view pending_;
 };
 
-std::string rates_text(const CompletionResult& result, std::uint64_t seed) {
+std::string rates_text(const RunCommand& command, const CompletionResult& result) {
   const auto rate = [](const TokenRate& r) {
     const double ms = r.n > 0 ? 1000 * r.seconds / static_cast<double>(r.n) : 0;
     return fmt::format("{} tokens in {:.2f} s ({:.2f} ms a token, {:.1f} t/s)", r.n, r.seconds, ms,
                        r.per_second());
   };
-  return fmt::format("load {:.2f} s, prompt {}, generation {}; seed {}", result.load_seconds,
-                     rate(result.generation.prompt), rate(result.generation.generated), seed);
+  const GenerationResult& g = result.generation;
+  const std::string drafts =
+      command.request.draft.given() ? "; " + passes_text(g.passes) : std::string();
+  return fmt::format("load {:.2f} s, prompt {}, generation {}{}; seed {}", result.load_seconds,
+                     rate(g.prompt), rate(g.generated), drafts,
+                     command.request.generation.sampler.seed);
 }
 
 int run(const RunCommand& command) {
@@ -74,8 +80,7 @@ int run(const RunCommand& command) {
   if (result.generation.end == GenerationEnd::kContextFull) {
     warn(fmt::format("the context of {} tokens is full (see -c)", result.n_ctx));
   }
-  if (command.verbose || is_watched())
-    say(rates_text(result, command.request.generation.sampler.seed));
+  if (command.verbose || is_watched()) say(rates_text(command, result));
   return InterruptGuard::requested() ? InterruptGuard::exit_code() : 0;
 }
 
@@ -113,6 +118,7 @@ void add_run(CLI::App& root, ToolContext& context) {
   add_engine_options(*command, options->request.engine);
   add_grammar_options(*command, options->request.grammar);
   add_sampling_options(*command, options->request.generation, options->seed);
+  add_draft_options(*command, options->request.draft);
   command->callback([options, prompt, &context] {
     CompletionRequest& request = options->request;
     request.isa = context.isa;

@@ -93,7 +93,9 @@ struct Chat::State {
       notes.warn(warning);
     }
     session = std::make_unique<Session>(*open.model, open.kernels, open.pool,
-                                        session_options(r.engine, n_ctx, 1));
+                                        session_options(r.engine, n_ctx, r.draft.n_rows()));
+    draft = std::make_unique<OpenDraft>(r.draft, r.engine, open, tokenizer, n_ctx);
+    stats.speculates = r.draft.given();
     if (!r.chat_template.system.empty()) {
       messages.push_back(message("system", r.chat_template.system));
     }
@@ -115,6 +117,7 @@ struct Chat::State {
   Json tools;
   std::size_t n_ctx = 0;
   std::unique_ptr<Session> session;
+  std::unique_ptr<OpenDraft> draft;
   std::vector<Token> held;  // what the session holds
   Json messages = Json::array();
   std::uint64_t n_replies = 0;  // ever: each has draws of its own
@@ -162,7 +165,8 @@ ChatReply Chat::State::reply(const GenerationCallbacks& callbacks) {
   };
   GenerationResult result;
   try {
-    result = generate_finite(open, *session, tokenizer, tokens, options, kept, held);
+    result = generate_finite(open, *session, tokenizer, tokens, options, kept, held,
+                             draft->speculation());
   } catch (...) {
     session->clear();
     held.clear();
@@ -199,6 +203,9 @@ void Chat::State::keep_reply(ChatReply& reply, const GenerationResult& result) {
   stats.prompt.seconds += result.prompt.seconds;
   stats.generated.n += result.generated.n;
   stats.generated.seconds += result.generated.seconds;
+  stats.passes.n_passes += result.passes.n_passes;
+  stats.passes.n_drafted += result.passes.n_drafted;
+  stats.passes.n_accepted += result.passes.n_accepted;
   stats.n_reused += result.n_held;
 }
 

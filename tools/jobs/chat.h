@@ -16,6 +16,7 @@
 #include "runtime/generation.h"
 #include "runtime/text/tool_calls.h"
 #include "tools/jobs/chat_model.h"
+#include "tools/jobs/draft.h"
 #include "tools/jobs/engine.h"
 #include "tools/jobs/grammar_input.h"
 
@@ -29,6 +30,7 @@ struct ChatRequest {
   GrammarOptions grammar;       // of each reply anew
   std::string tools_file;       // JSON list of tools that the model may call; empty: none
   bool stop_when_full = false;  // an Error instead of leaving out the oldest turns
+  DraftOptions draft;
 };
 
 struct ChatReply {
@@ -43,6 +45,8 @@ struct ChatStats {
   std::size_t n_ctx = 0, n_used = 0;  // tokens
   std::size_t n_reused = 0;           // tokens of prompts that were not computed again
   TokenRate prompt, generated;        // of all replies together
+  PassCounts passes;                  // likewise
+  bool speculates = false;
   double load_seconds = 0;
 };
 

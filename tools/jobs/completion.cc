@@ -57,12 +57,14 @@ CompletionResult complete(const CompletionRequest& request, const GenerationCall
     notes.warn(warning);
   }
   Session session(*open.model, open.kernels, open.pool,
-                  session_options(request.engine, result.n_ctx, 1));
+                  session_options(request.engine, result.n_ctx, request.draft.n_rows()));
+  const OpenDraft draft(request.draft, request.engine, open, tokenizer, result.n_ctx);
   GenerationOptions options = request.generation;
   options.grammar = over_vocabulary(grammar, tokenizer);
   result.load_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  result.generation = generate_finite(open, session, tokenizer, tokens, options, callbacks);
+  result.generation = generate_finite(open, session, tokenizer, tokens, options, callbacks, {},
+                                      draft.speculation());
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include "runtime/base/notes.h"
 #include "runtime/generation.h"
 #include "tools/jobs/chat_model.h"
+#include "tools/jobs/draft.h"
 #include "tools/jobs/engine.h"
 #include "tools/jobs/grammar_input.h"
 
@@ -20,6 +21,7 @@ struct CompletionRequest {
   // Where one of these is given, the prompt is a user's message, and the model answers it.
   ChatTemplateOptions chat_template;
   GrammarOptions grammar;  // of what is generated
+  DraftOptions draft;
 };
 
 struct CompletionResult {

@@ -9,10 +9,12 @@
 namespace lathe {
 
 // As generate(), and looks at everything that enters a product meanwhile: beside reading the
-// weights that costs nothing. Error (kFailed) naming layer and weight.
+// weights that costs nothing. Error (kFailed) naming layer and weight; of a token that was only
+// guessed, too.
 GenerationResult generate_finite(OpenModel& open, Session& session, const Tokenizer& tokenizer,
                                  std::span<const Token> tokens, const GenerationOptions& options,
                                  const GenerationCallbacks& callbacks,
-                                 std::span<const Token> held = {});
+                                 std::span<const Token> held = {},
+                                 Speculation* speculation = nullptr);
 
 }  // namespace lathe

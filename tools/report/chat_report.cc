@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "runtime/base/quote.h"
+#include "tools/report/passes_text.h"
 
 namespace lathe {
 namespace {
@@ -35,11 +36,12 @@ std::string system_text(const std::string& system) {
 }
 
 std::string chat_stats_text(const ChatStats& s) {
+  const std::string drafts = s.speculates ? "; " + passes_text(s.passes) : std::string();
   return fmt::format(
       "{}, {} of {} tokens of context; load {:.2f} s, prompts {} tokens at {:.1f} t/s ({} more "
-      "were kept), replies {} tokens at {:.1f} t/s",
+      "were kept), replies {} tokens at {:.1f} t/s{}",
       plural(s.n_turns, "turn"), s.n_used, s.n_ctx, s.load_seconds, s.prompt.n,
-      s.prompt.per_second(), s.n_reused, s.generated.n, s.generated.per_second());
+      s.prompt.per_second(), s.n_reused, s.generated.n, s.generated.per_second(), drafts);
 }
 
 std::vector<std::string> chat_notes(const ChatReply& reply, const ChatStats& stats) {

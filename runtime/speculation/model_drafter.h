@@ -1,0 +1,40 @@
+// Guesses by a second, smaller model with the same vocabulary (speculative decoding: Leviathan et
+// al. 2023, Chen et al. 2023).
+//
+// It draws as the generation will: with the same sampler, in the same state, with the same random
+// numbers, only from its own logits. So where the two models agree on the probabilities they draw
+// the same token, at any temperature: that is the coupling by shared random numbers of Daliri,
+// Musco and Suresh 2024. See speculation.h for why it is done so.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "runtime/session.h"
+#include "runtime/speculation/drafter.h"
+
+namespace lathe {
+
+class ModelDrafter : public Drafter {
+ public:
+  // The session, of the smaller model, is the drafter's alone, with sequence 0 empty. Where a guess
+  // is less probable than `least_probability` (0 to 1) it is not made.
+  ModelDrafter(Session& session, float least_probability);
+  ~ModelDrafter() override { session_.set_layer_hook({}); }
+
+  void read(std::span<const Token> text) override;
+  std::optional<Guess> next(TokenChoice& choice) override;
+  bool is_free() const noexcept override { return false; }
+  void set_hook(std::function<void()> hook) override { session_.set_layer_hook(std::move(hook)); }
+
+ private:
+  bool decode(std::size_t n, MatmulPath path);
+
+  Session& session_;
+  float least_probability_;
+  std::vector<Token> text_;  // with the guesses since read()
+  std::size_t n_held_ = 0;   // of these: what the session holds
+  std::vector<BatchItem> batch_;
+};
+
+}  // namespace lathe

@@ -66,10 +66,12 @@ void copy_finite(std::span<const float> logits, std::vector<float>& out) {
 }
 
 void refuse_others(const TokenMask& allowed, std::span<float> logits) noexcept {
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    const bool is_known = i < allowed.n_vocab();
-    if (!is_known || !allowed.has(static_cast<Token>(i))) logits[i] = kRefused;
-  }
+  const std::size_t n = std::min(logits.size(), allowed.n_vocab());
+  allowed.for_each_other([&](Token token) {
+    if (static_cast<std::size_t>(token) < n) logits[static_cast<std::size_t>(token)] = kRefused;
+  });
+  // Rows of logits that no token has.
+  std::fill(logits.begin() + static_cast<std::ptrdiff_t>(n), logits.end(), kRefused);
 }
 
 std::size_t index_of_max(std::span<const float> values) noexcept {

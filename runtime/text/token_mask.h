@@ -41,6 +41,18 @@ class TokenMask {
     return n;
   }
 
+  // Calls visit(token) for each token of the vocabulary that is not in the set, in order.
+  template <typename Visit>
+  void for_each_other(const Visit& visit) const {
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      const std::size_t left = n_vocab_ - i * 64;
+      const std::uint64_t known = left >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1;
+      for (std::uint64_t rest = ~words_[i] & known; rest != 0; rest &= rest - 1) {
+        visit(static_cast<Token>(i * 64 + static_cast<std::size_t>(std::countr_zero(rest))));
+      }
+    }
+  }
+
   // Calls visit(token) for each token of the set, in order.
   template <typename Visit>
   void for_each(const Visit& visit) const {

@@ -23,7 +23,7 @@ constexpr std::string_view kOneDraft = "a draft has the context and the cache of
 constexpr std::string_view kDownload = "lathe downloads nothing: give a GGUF file with -m";
 constexpr std::string_view kSystemFile = "use --system TEXT";
 constexpr std::string_view kNoAdapter = "adapters are not in lathe";
-constexpr std::string_view kNoGrammar = "grammars are not in lathe";
+constexpr std::string_view kGrammar = "`lathe run` and `lathe chat` take a grammar";
 constexpr std::string_view kUseKld = "use `lathe eval kld --base BASE -m MODEL -f TEXT`";
 constexpr std::string_view kUseTasks = "use `lathe eval tasks` (see lathe eval tasks --help)";
 
@@ -76,7 +76,7 @@ constexpr ForeignOption kOptions[] = {
     {"-i --interactive -if --interactive-first -mli --multiline-input", kNone, false, kText},
     {"-r --reverse-prompt", kOne, false, "use --stop TEXT"},
     {"--lora --lora-scaled --control-vector --control-vector-scaled", kOne, false, kNoAdapter},
-    {"--grammar --grammar-file -j --json-schema -jf --json-schema-file", kOne, false, kNoGrammar},
+    {"--grammar --grammar-file -j --json-schema -jf --json-schema-file", kOne, false, kGrammar},
     {"--kl-divergence", kNone, false, kUseKld},
     {"--kl-divergence-base --save-all-logits", kOne, false, kUseKld},
     {"--hellaswag --winogrande --multiple-choice", kNone, false, kUseTasks},

@@ -31,13 +31,15 @@ format-date-time ::= format-date "T" format-time
 format-uuid ::= json-hex{8} "-" json-hex{4} "-" json-hex{4} "-" json-hex{4} "-" json-hex{12}
 format-ipv4 ::= format-octet ("." format-octet){3}
 format-octet ::= [0-9] | [1-9] [0-9] | "1" [0-9]{2} | "2" [0-4] [0-9] | "25" [0-5]
+format-ipv6 ::= json-hex{1,4} (":" json-hex{1,4}){7}
+format-uri ::= "http" "s"? "://" format-hostname ("/" [A-Za-z0-9._~-]{0,32}){0,8}
 format-hostname ::= format-label ("." format-label){0,4}
 format-label ::= [a-z0-9] ([a-z0-9-]{0,30} [a-z0-9])?
 format-email ::= [A-Za-z0-9_+-]{1,32} ("." [A-Za-z0-9_+-]{1,32}){0,3} "@" format-label ("." format-label){1,4}
 )gbnf";
 
-constexpr std::string_view kFormats[] = {"date", "time",     "date-time", "uuid",
-                                         "ipv4", "hostname", "email"};
+constexpr std::string_view kFormats[] = {"date", "time",     "date-time", "uuid", "ipv4",
+                                         "ipv6", "hostname", "email",     "uri"};
 
 }  // namespace
 

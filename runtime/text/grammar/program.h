@@ -39,11 +39,8 @@ struct Call {
 struct Node {
   std::vector<ByteEdge> edges{};
   std::vector<Call> calls{};
-  bool is_end = false;  // of its rule
-  std::uint32_t need =
-      0;  // the least depth of calls with which the rule's end is reached from here
-
-  bool operator==(const Node&) const = default;
+  bool is_end = false;     // of its rule
+  std::uint32_t need = 0;  // least depth of calls with which its end is reached from here
 };
 
 struct Program {

@@ -12,9 +12,9 @@ void add_grammar_options(CLI::App& command, GrammarOptions& options) {
   CLI::Option* const all[] = {
       add("--grammar", options.gbnf, "GBNF", "Grammar that the generated text must match"),
       add("--grammar-file", options.gbnf_file, "FILE", "The same from a file"),
-      add("--json-schema", options.schema, "SCHEMA",
+      add("-j,--json-schema", options.schema, "SCHEMA",
           "JSON schema that the generated text must match; {}: any JSON"),
-      add("--json-schema-file", options.schema_file, "FILE", "The same from a file")};
+      add("--jf,--json-schema-file", options.schema_file, "FILE", "The same from a file")};
   for (CLI::Option* option : all) {
     for (CLI::Option* other : all) {
       if (other != option) option->excludes(other);

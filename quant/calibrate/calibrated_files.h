@@ -1,7 +1,6 @@
-// What calibration has made so far, beside the output that it is for: a folder OUT.calibrated with
-// a small GGUF file for the embeddings, for each layer and for the output head. Each appears when
-// it is complete, so a run that was stopped or killed goes on after the last of them; each says of
-// which calibration it is.
+// What calibration has made so far, beside the output that it is for: a folder OUT.calibrated
+// (runtime/gguf/part_folder.h) with a part for the embeddings, for each layer and for the output
+// head.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/base/output_gate.h"
-#include "runtime/gguf/gguf_file.h"
+#include "runtime/gguf/part_folder.h"
 
 namespace lathe {
 
@@ -27,8 +25,8 @@ struct CalibratedTensor {
 
 class CalibratedFiles {
  public:
-  // `fingerprint`: what decides every byte. Creates the folder; unless it is to resume, files of
-  // this kind that are in it go. Error (kFailed) when it cannot.
+  // `fingerprint`: what decides every byte. Unless it is to resume, parts of this kind that are in
+  // the folder go.
   CalibratedFiles(std::string folder, std::string fingerprint, OutputGate gate, bool resume);
 
   static std::string folder_for(const std::string& out_path) { return out_path + ".calibrated"; }
@@ -58,18 +56,15 @@ class CalibratedFiles {
   bool empty() const noexcept { return files_.empty(); }
 
   // The output is complete: the folder goes.
-  void remove() noexcept;
+  void remove() noexcept { folder_.remove(); }
 
  private:
-  std::string path_of(std::size_t number) const;
   void add(GgufFile file);
 
-  std::string folder_, fingerprint_;
-  OutputGate gate_;
+  PartFolder folder_;
   std::deque<GgufFile> files_;
   std::map<std::string, Found, std::less<>> by_name_;
   std::vector<CalibratedTensor> tensors_;
-  std::vector<std::string> paths_;
 };
 
 }  // namespace lathe

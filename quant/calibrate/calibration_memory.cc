@@ -18,8 +18,8 @@ std::uint64_t group_bytes(std::uint64_t n, std::uint64_t r) noexcept {
 
 }  // namespace
 
-CalibrationMemory calibration_memory(const WeightSet& weights, std::size_t n_items) {
-  CalibrationMemory most;
+MemoryNeed calibration_memory(const WeightSet& weights, std::size_t n_items) {
+  MemoryNeed most;
   for (int layer = 0; layer < static_cast<int>(weights.n_layer()); ++layer) {
     std::uint64_t width = 0, n_embd = 0;  // floats that a token takes
     for (const InputGroup& group : layer_groups(weights, layer)) {

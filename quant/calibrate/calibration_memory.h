@@ -2,18 +2,14 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
+#include "runtime/machine/memory.h"
 #include "runtime/weight_set.h"
 
 namespace lathe {
 
-struct CalibrationMemory {
-  std::uint64_t tokens = 0;    // hidden states and inputs of a layer: in files with a spill folder
-  std::uint64_t matrices = 0;  // of the group of matrices that takes most
-};
-
-// Of the largest layer, for n_items tokens.
-CalibrationMemory calibration_memory(const WeightSet& weights, std::size_t n_items);
+// Of the largest layer, for n_items tokens: hidden states and inputs of a layer, and what the group
+// of matrices takes that takes most.
+MemoryNeed calibration_memory(const WeightSet& weights, std::size_t n_items);
 
 }  // namespace lathe

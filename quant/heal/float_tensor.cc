@@ -1,5 +1,7 @@
 #include "quant/heal/float_tensor.h"
 
+#include <algorithm>
+
 namespace lathe {
 
 FloatTensor::FloatTensor(const KernelTable& kernels, Format format, MatrixView<const float> values)
@@ -12,6 +14,11 @@ FloatTensor::FloatTensor(const KernelTable& kernels, Format format, MatrixView<c
   for (std::size_t r = 0; r < rows_; ++r) {
     encode(values.row(r), cols_, to + r * row_bytes(format, cols_));
   }
+}
+
+FloatTensor::FloatTensor(const WeightView& view)
+    : format_(view.format), rows_(view.rows), cols_(view.cols), bytes_(view.bytes()) {
+  std::copy_n(view.data, view.bytes(), bytes_.as<std::uint8_t>().data());
 }
 
 }  // namespace lathe

@@ -18,6 +18,8 @@ class FloatTensor {
   FloatTensor() = default;
   // Values in a float format (is_float_format()).
   FloatTensor(const KernelTable& kernels, Format format, MatrixView<const float> values);
+  // A copy of what is there already.
+  explicit FloatTensor(const WeightView& view);
 
   WeightView view() const noexcept {
     return {format_, rows_, cols_, reinterpret_cast<const std::uint8_t*>(bytes_.data())};

@@ -100,6 +100,7 @@ class Healing {
           const HealOptions& options, const HealProgress& progress)
       : pool_(context.pool),
         options_(options),
+        files_(context.files),
         student_(context.model.model, context.kernels, context.pool),
         runs_(context, student_, text, options, progress),
         blocks_(layer_blocks(static_cast<int>(context.model.model.traits().n_layer), pruned)) {
@@ -109,15 +110,14 @@ class Healing {
   HealResult run() {
     const auto changed = std::find_if(blocks_.begin(), blocks_.end(),
                                       [](const LayerBlock& b) { return b.n_layers() > 1; });
-    std::size_t n_runs = 1;
-    for (auto b = changed; b != blocks_.end(); ++b) n_runs += n_runs_of(*b);
-    runs_.expect(n_runs);
-    runs_.now("the original");
-    teacher_ = runs_.store(n_embd_);
-    runs_.run_teacher({0, changed->first}, nullptr, teacher_.get());
-    stream_ = runs_.store(n_embd_);
-    std::copy_n(teacher_->rows(0, 1).data, teacher_->n_rows() * n_embd_, stream_->rows(0, 1).data);
-    for (auto b = changed; b != blocks_.end(); ++b) heal(*b);
+    const auto first = take_up(changed);
+    if (first != blocks_.end()) {
+      begin_at(changed, first);
+      for (auto b = first; b != blocks_.end(); ++b) {
+        heal(*b);
+        keep(*b);
+      }
+    }
     result_.tensors = student_.take_replaced();
     runs_.rows().for_tiles(RowPart::kFitted,
                            [&](std::size_t, std::size_t n) { result_.n_fitted += n; });
@@ -126,6 +126,48 @@ class Healing {
   }
 
  private:
+  using Block = std::vector<LayerBlock>::const_iterator;
+
+  // The first block from `changed` on that was not healed yet.
+  Block take_up(Block changed) {
+    for (; files_ != nullptr && changed != blocks_.end(); ++changed) {
+      std::optional<HealedFiles::Layer> kept = files_->take_up(changed->slot);
+      if (!kept) break;
+      ++result_.n_taken_up;
+      student_.take_up(std::move(kept->tensors));
+      for (HealedHalf& half : kept->halves) result_.halves.push_back(std::move(half));
+    }
+    return changed;
+  }
+
+  void keep(const LayerBlock& block) const {
+    if (files_ == nullptr) return;
+    const auto& halves = result_.halves;
+    const auto of_block = std::find_if(halves.begin(), halves.end(), [&](const HealedHalf& half) {
+      return half.layer == block.slot;
+    });
+    files_->write(block.slot, {of_block, halves.end()}, student_.replaced());
+  }
+
+  // Runs both models to the block `first`; nothing differs before `changed`.
+  void begin_at(Block changed, Block first) {
+    std::size_t n_runs = 1 + (first == changed ? 0 : 1);
+    for (auto b = changed; b != first; ++b) ++n_runs;
+    for (auto b = first; b != blocks_.end(); ++b) n_runs += n_runs_of(*b);
+    runs_.expect(n_runs);
+    runs_.now("the original");
+    teacher_ = runs_.store(n_embd_);
+    runs_.run_teacher({0, changed->first}, nullptr, teacher_.get());
+    stream_ = runs_.store(n_embd_);
+    std::copy_n(teacher_->rows(0, 1).data, teacher_->n_rows() * n_embd_, stream_->rows(0, 1).data);
+    if (first == changed) return;
+    Store next = runs_.store(n_embd_);
+    runs_.run_teacher({changed->first, first->first}, teacher_.get(), next.get());
+    teacher_ = std::move(next);
+    runs_.now("what is healed already");
+    for (auto b = changed; b != first; ++b) advance(*b);
+  }
+
   bool fits_inputs(const LayerBlock& block) const noexcept {
     return options_.fit_inputs || (options_.pool_units && block.n_layers() > 1);
   }
@@ -321,6 +363,7 @@ class Healing {
 
   ThreadPool& pool_;
   const HealOptions& options_;
+  HealedFiles* const files_;
   Student student_;
   LayerRuns runs_;
   const std::vector<LayerBlock> blocks_;

@@ -20,6 +20,8 @@
 #include <vector>
 
 #include "quant/eval/text_chunks.h"
+#include "quant/heal/healed_files.h"
+#include "quant/heal/healed_half.h"
 #include "quant/heal/student.h"
 #include "runtime/forward/forward_runner.h"
 #include "runtime/machine/thread_pool.h"
@@ -35,22 +37,11 @@ struct HealOptions {
   std::string spill_folder{};      // for hidden states; empty: memory
 };
 
-// One half of a layer. Errors are of the residual stream on held-out text, as a share (rms) of what
-// the half should have added.
-struct HealedHalf {
-  int layer = 0;  // original number
-  TensorRole output = TensorRole::kAttnOutput;
-  double error_before = 0.0, error_after = 0.0;
-  bool kept_old = false;  // the fit was no better on held-out text: nothing was changed
-  // Heads (with their keys) or neurons, and how many of them are of pruned layers; 0: not pooled.
-  std::size_t n_units = 0, n_from_pruned = 0;
-  std::vector<float> column_squares{};  // of pooled units: sums of f^2 over the fitted tokens
-};
-
 struct HealResult {
   std::vector<HealedHalf> halves;            // in order
   ReplacedTensors tensors;                   // by the names of the original
   std::size_t n_fitted = 0, n_held_out = 0;  // tokens
+  std::size_t n_taken_up = 0;                // layers that an interrupted run had healed
 };
 
 // Opens a runner for one model; it must not outlive what it is given.
@@ -63,6 +54,8 @@ struct HealContext {
   const KernelTable& kernels;
   ThreadPool& pool;
   OpenRunner open_runner;
+  // Layers that are there already are taken from it, others are put into it; null: nothing is kept.
+  HealedFiles* files = nullptr;
 };
 
 // The fewest tokens that a fit can be trusted with: several for each column of the widest one.

@@ -50,6 +50,13 @@ void Student::restore(TensorId id) {
   replaced_.erase(tensor_name(id));
 }
 
+void Student::take_up(ReplacedTensors tensors) {
+  for (auto& [name, tensor] : tensors) {
+    if (const auto id = parse_tensor_name(name)) views_.set(*id, tensor.view());
+    replaced_[name] = std::move(tensor);
+  }
+}
+
 OutputWeights Student::output_of(const StageRoles& roles, int layer) const {
   OutputWeights out{values({roles.output, layer}), {}};
   if (!views_.get(roles.post_norm, layer)) return out;

@@ -41,12 +41,15 @@ class Student {
   // Rounded to the format that the model has the tensor in.
   void replace(TensorId id, MatrixView<const float> values);
   void restore(TensorId id);
+  // As they were replaced before.
+  void take_up(ReplacedTensors tensors);
 
   // The output matrix of a half, the gain behind it and its bias.
   OutputWeights output_of(const StageRoles& roles, int layer) const;
   std::vector<float> bias_of(const StageRoles& roles, int layer) const;
   void set_output(const StageRoles& roles, int layer, const OutputWeights& output);
 
+  const ReplacedTensors& replaced() const noexcept { return replaced_; }
   ReplacedTensors take_replaced();
 
  private:

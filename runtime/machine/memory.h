@@ -12,6 +12,12 @@ struct MemoryInfo {
   std::uint64_t available = 0;  // of those, bytes free or taken by files that can be read again
 };
 
+// What work on the tokens of a text holds at most, in bytes.
+struct MemoryNeed {
+  std::uint64_t tokens = 0;  // hidden states and inputs: in files where there is a folder for them
+  std::uint64_t matrices = 0;  // what is worked out of them, however many tokens there are
+};
+
 // `root` stands for "/" (tests bring a tree of their own): proc/meminfo, proc/self/cgroup,
 // sys/fs/cgroup of either version. What cannot be read is left out; all zero when nothing can.
 MemoryInfo memory_info(const std::string& root = "/");

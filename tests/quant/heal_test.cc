@@ -12,6 +12,7 @@
 #include "tests/support/evaluator.h"
 #include "tests/support/file_bytes.h"
 #include "tests/support/source_path.h"
+#include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
 
 namespace lathe {
@@ -30,12 +31,17 @@ class Patient {
     select_kernels("", &kernels_);
   }
 
-  HealResult heal(const std::vector<int>& pruned, const HealOptions& options = {}) {
-    const HealContext context{{*model_, file_.files()}, kernels_, pool_, [this](RunModel model) {
+  HealResult heal(const std::vector<int>& pruned, const HealOptions& options = {},
+                  HealedFiles* files = nullptr, const HealProgress& progress = {}) {
+    const HealContext context{{*model_, file_.files()},
+                              kernels_,
+                              pool_,
+                              [this](RunModel model) {
                                 return make_forward_runner({std::move(model)}, kernels_, pool_,
                                                            run_options());
-                              }};
-    return heal_pruned(context, text_, pruned, options);
+                              },
+                              files};
+    return heal_pruned(context, text_, pruned, options, progress);
   }
 
   // Divergence from the whole model without the layers, with tensors replaced.
@@ -205,6 +211,75 @@ TEST(HealPruned, StopsWhenTold) {
   EXPECT_THAT(message_of(heal, ErrorKind::kFailed), HasSubstr("stopped"));
   EXPECT_GE(last, 0.5);
   EXPECT_LT(last, 0.7);
+}
+
+// Stopped twice: what is there already is taken up, and the end is the same to the bit.
+TEST(HealPruned, GoesOnWhereItWasStopped) {
+  for (const char* architecture : {"olmo2", "llama"}) {
+    const std::vector<int> pruned = {1};
+    Patient patient = small_patient(small(architecture), 1);
+    const HealResult whole = patient.heal(pruned);
+    const TempDir dir;
+    HealResult last;
+    std::size_t n_taken_up = 0;
+    for (const double stop_at : {0.6, 0.7, 2.0}) {  // in the second layer, in the third, never
+      HealedFiles files(dir.file("out.healed"), "of this test", {}, true);
+      const auto heal = [&] {
+        last = patient.heal(pruned, {}, &files,
+                            [&](double fraction, std::string_view) { return fraction < stop_at; });
+      };
+      if (stop_at > 1.0) {
+        heal();
+        EXPECT_EQ(last.n_taken_up, n_taken_up);
+      } else {
+        EXPECT_THAT(message_of(heal, ErrorKind::kFailed), HasSubstr("stopped"));
+        EXPECT_EQ(HealedFiles::n_parts(dir.file("out")), ++n_taken_up);
+      }
+    }
+    EXPECT_EQ(bytes_of(last.tensors), bytes_of(whole.tensors));
+    EXPECT_EQ(last.n_fitted, whole.n_fitted);
+    ASSERT_EQ(last.halves.size(), whole.halves.size());
+    for (std::size_t i = 0; i < whole.halves.size(); ++i) {
+      const HealedHalf &a = last.halves[i], &b = whole.halves[i];
+      EXPECT_EQ(a.layer, b.layer);
+      EXPECT_EQ(a.output, b.output);
+      EXPECT_EQ(a.error_before, b.error_before);
+      EXPECT_EQ(a.error_after, b.error_after);
+      EXPECT_EQ(a.kept_old, b.kept_old);
+      EXPECT_EQ(a.n_units, b.n_units);
+      EXPECT_EQ(a.n_from_pruned, b.n_from_pruned);
+      EXPECT_EQ(a.column_squares, b.column_squares);
+    }
+  }
+}
+
+// All layers are there: the models are not run at all.
+TEST(HealPruned, TakesUpWhatIsCompleteAtOnce) {
+  const TempDir dir;
+  Patient patient = small_patient(small("llama"), 1);
+  HealedFiles files(dir.file("out.healed"), "of this test", {}, false);
+  const HealResult whole = patient.heal({1}, {}, &files);
+  EXPECT_EQ(whole.n_taken_up, 0u);
+  HealedFiles again(dir.file("out.healed"), "of this test", {}, true);
+  bool ran = false;
+  const HealResult taken =
+      patient.heal({1}, {}, &again, [&](double, std::string_view) { return ran = true; });
+  EXPECT_FALSE(ran);
+  EXPECT_EQ(taken.n_taken_up, whole.halves.size() / 2);
+  EXPECT_EQ(bytes_of(taken.tensors), bytes_of(whole.tensors));
+  HealedFiles other(dir.file("out.healed"), "of another", {}, true);
+  EXPECT_EQ(patient.heal({1}, {}, &other).n_taken_up, 0u);
+}
+
+TEST(HealedFiles, KeepWhatWasMeasured) {
+  const TempDir dir;
+  const ChunkRecords records = {{0.5, 1.0 / 3.0}, {-2.0, 1e-300}};
+  HealedFiles files(dir.file("out.healed"), "a", {}, false);
+  EXPECT_FALSE(files.take_up_records().has_value());
+  files.write_records(records);
+  HealedFiles again(dir.file("out.healed"), "a", {}, true);
+  EXPECT_EQ(again.take_up_records(), records);
+  EXPECT_FALSE(again.take_up(0).has_value());
 }
 
 TEST(HealedSource, GivesTheTensorsThatWereReplaced) {

@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "tests/support/error_of.h"
 #include "tests/support/source_path.h"
@@ -30,10 +31,11 @@ class ReleaseRecipeFile : public testing::Test {
   // Two lines, so that what follows begins on line 3.
   static std::string top() { return "source = \"m.gguf\"\noutput = \"out\"\n"; }
 
-  ReleaseRecipe read(const std::string& text) const {
+  std::vector<ReleaseRecipe> read_all(const std::string& text) const {
     std::ofstream(dir_.file("r.toml")) << text;
-    return read_release_recipe(dir_.file("r.toml"));
+    return read_release_recipes(dir_.file("r.toml"));
   }
+  ReleaseRecipe read(const std::string& text) const { return read_all(text).front(); }
   std::string refusal(const std::string& text) const {
     return message_of([&] { read(text); }, ErrorKind::kBadInput);
   }
@@ -105,8 +107,14 @@ TEST_F(ReleaseRecipeFile, NamesKeyAndLine) {
   EXPECT_THAT(refusal(top()), HasSubstr("no variants"));
   EXPECT_THAT(refusal(top() + "recipes = [\"Q4_0\", \"Q9\"]\n"),
               AllOf(HasSubstr("line 3: recipes: 'Q9' is no recipe"), HasSubstr("Q4_K_M")));
-  EXPECT_THAT(refusal(variant + "prune = 4\n"),
-              AllOf(HasSubstr("line 5: unknown key 'prune' of [[variant]] 1")));
+  EXPECT_THAT(refusal(variant + "prun = 4\n"),
+              HasSubstr("line 5: unknown key 'prun' of [[variant]] 1, is it prune?"));
+  EXPECT_THAT(refusal(variant + "prune = 0\n"), HasSubstr("0 is not from 1"));
+  EXPECT_THAT(refusal(variant + "prune = 1\n"), HasSubstr("needs texts of [calibration]"));
+  EXPECT_THAT(refusal(variant + "prune = 1\nprune_layers = [2]\n"),
+              HasSubstr("leave one of them out"));
+  EXPECT_THAT(refusal(top() + "[[variant]]\nsize = \"big\"\n"),
+              HasSubstr("or a recipe whose size it is, found 'big'"));
   EXPECT_THAT(refusal(variant + "ruels = []\n"),
               HasSubstr("'ruels' of [[variant]] 1, is it rules?"));
   EXPECT_THAT(refusal(top() + "recipes = \"Q4_0\"\n[evaluation]\ncontext = \"512\"\n"),
@@ -126,6 +134,95 @@ TEST_F(ReleaseRecipeFile, NamesKeyAndLine) {
   EXPECT_THAT(refusal(top() + "recipes = [\n"), HasSubstr("no TOML"));
   EXPECT_THAT(refusal(top() + "card = 3\nrecipes = \"Q4_0\"\n"),
               HasSubstr("line 3: [card]: expected a table, found a whole number"));
+}
+
+TEST_F(ReleaseRecipeFile, SaysWhatIsChosenByMeasure) {
+  const ReleaseRecipe r = read(top() + R"(
+[calibration]
+texts = ["cal.txt"]
+[[variant]]
+recipe = "Q4_K_M"
+name = "less"
+prune = 2
+heal = true
+[[variant]]
+size = "q4_k"
+[[variant]]
+size = "812MB"
+)");
+  EXPECT_EQ(r.variants[0].prune, 2);
+  EXPECT_TRUE(r.variants[0].heal);
+  EXPECT_FALSE(r.variants[0].is_plain());
+  EXPECT_EQ(r.variants[1].size_of, "Q4_K_M");
+  EXPECT_EQ(r.variants[1].name, "Q4_K_M-planned");
+  EXPECT_TRUE(r.variants[1].is_sized());
+  EXPECT_EQ(r.variants[2].size, 812'000'000u);
+}
+
+// Two models, one file: what stands outside of their tables is said of both.
+TEST_F(ReleaseRecipeFile, DescribesSeveralModels) {
+  std::ofstream(dir_.file("other-f16.gguf")) << "x";
+  const auto all = read_all(R"(
+output = "releases"
+recipes = ["Q8_0"]
+[card]
+license = "mit"
+tags = ["small"]
+[calibration]
+texts = ["cal.txt"]
+[[variant]]
+recipe = "Q4_0"
+[[source]]
+model = "m.gguf"
+name = "mine"
+imatrix = "eval.txt"
+[source.card]
+tags = ["mine"]
+[[source.variant]]
+name = "less"
+recipe = "Q8_0"
+prune_layers = [3]
+[[source]]
+model = "other-f16.gguf"
+output = "elsewhere"
+recipes = ["Q6_K"]
+)");
+  ASSERT_EQ(all.size(), 2u);
+  const auto names = [](const ReleaseRecipe& r) {
+    std::vector<std::string> out;
+    for (const ReleaseVariant& variant : r.variants) out.push_back(variant.name);
+    return out;
+  };
+  EXPECT_EQ(all[0].source, dir_.file("m.gguf"));
+  EXPECT_EQ(all[0].output, dir_.file("releases/mine-GGUF"));
+  EXPECT_EQ(all[0].calibration.imatrix, dir_.file("eval.txt"));
+  EXPECT_EQ(all[0].card.license, "mit");
+  EXPECT_THAT(all[0].card.tags, ElementsAre("mine"));
+  EXPECT_THAT(names(all[0]), ElementsAre("Q8_0", "Q4_0", "less"));
+  EXPECT_EQ(all[1].name, "other");
+  EXPECT_EQ(all[1].output, dir_.file("elsewhere"));
+  EXPECT_EQ(all[1].calibration.imatrix, "");
+  EXPECT_EQ(all[1].calibration.texts, all[0].calibration.texts);
+  EXPECT_THAT(all[1].card.tags, ElementsAre("small"));
+  EXPECT_THAT(names(all[1]), ElementsAre("Q8_0", "Q4_0", "Q6_K"));
+}
+
+TEST_F(ReleaseRecipeFile, RefusesWhatIsNotOfSeveralModels) {
+  const std::string sources = "[[source]]\nmodel = \"m.gguf\"\n";
+  const std::string two = "output = \"o\"\nrecipes = \"Q8_0\"\n" + sources + sources;
+  EXPECT_THAT(refusal(two), AllOf(HasSubstr("line 5: name of [[source]] 2"),
+                                  HasSubstr("two sources would be released into")));
+  EXPECT_THAT(refusal("recipes = \"Q8_0\"\n" + sources),
+              HasSubstr("line 2: output of [[source]] 1: is missing"));
+  EXPECT_THAT(refusal("name = \"x\"\n" + two), HasSubstr("give each [[source]] its own"));
+  EXPECT_THAT(refusal("output = \"o\"\n" + sources), HasSubstr("no variants"));
+  EXPECT_THAT(refusal("output = \"o\"\nrecipes = \"Q8_0\"\n[[source]]\nname = \"x\"\n"),
+              HasSubstr("model of [[source]] 1: is missing"));
+  EXPECT_THAT(refusal("output = \"o\"\nrecipes = \"Q8_0\"\n[calibration]\nimatrix = \"cal.txt\"\n" +
+                      sources),
+              HasSubstr("put it into its table [[source]]"));
+  EXPECT_THAT(refusal("output = \"o\"\nrecipes = \"Q8_0\"\n" + sources + "modle = 1\n"),
+              HasSubstr("unknown key 'modle' of [[source]] 1"));
 }
 
 TEST(TomlFile, RefusesWhatIsTooDeep) {

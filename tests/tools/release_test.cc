@@ -66,7 +66,7 @@ class ReleaseJob : public testing::Test {
 
   // Runs until `stop` says so; the titles of the steps that ran.
   std::vector<std::string> run(const std::function<bool(const std::string&, double)>& stop = {}) {
-    const ReleaseRecipe r = read_release_recipe(recipe());
+    const ReleaseRecipe r = read_release_recipes(recipe()).front();
     std::vector<std::string> titles;
     ReleaseCallbacks callbacks;
     callbacks.on_step = [&](std::size_t, std::size_t, const std::string& t) {
@@ -194,7 +194,7 @@ TEST_F(ReleaseJob, IsOneProcessesWork) {
 
 TEST_F(ReleaseJob, PlansBeforeAnyWork) {
   write_recipe("", "[[variant]]\nname = \"p\"\nrecipe = \"Q4_0\"\nprune_layers = \"77\"\n");
-  const ReleaseRecipe r = read_release_recipe(recipe());
+  const ReleaseRecipe r = read_release_recipes(recipe()).front();
   const ReleaseCallbacks callbacks;
   EXPECT_THAT(message_of([&] { Release(r, {}, callbacks); }, ErrorKind::kBadInput),
               testing::AllOf(HasSubstr("variant p"), HasSubstr("77")));
@@ -206,9 +206,11 @@ using LongReleaseJob = ReleaseJob;
 TEST_F(LongReleaseJob, CalibratesAndHeals) {
   write_recipe("",
                "[[variant]]\nname = \"cal\"\nrecipe = \"Q4_K_S\"\ncalibrated = true\n"
-               "[[variant]]\nname = \"healed\"\nrecipe = \"Q8_0\"\nprune_layers = [4]\n"
+               "[[variant]]\nname = \"healed\"\nrecipe = \"Q8_0\"\nprune = 1\n"
                "heal = true\nnaive = \"none\"\n[[variant]]\nname = \"pruned\"\n"
-               "recipe = \"Q8_0\"\nprune_layers = [4]\nnaive = \"none\"\n");
+               "recipe = \"Q8_0\"\nprune = 1\n[[variant]]\nname = \"other\"\n"
+               "recipe = \"Q8_0\"\nprune_layers = [7]\nnaive = \"none\"\n"
+               "[[variant]]\nsize = \"Q4_0\"\n");
   run();
   EXPECT_EQ(stopped_with_, "");
   const auto kld = [&](const char* name) {
@@ -217,8 +219,40 @@ TEST_F(LongReleaseJob, CalibratesAndHeals) {
   EXPECT_EQ(results_.find("cal")->naive, "Q4_K_S-naive");
   EXPECT_LT(kld("cal"), kld("Q4_K_S-naive"));
   EXPECT_LT(kld("healed"), kld("pruned"));
+  EXPECT_LT(kld("pruned"), kld("other")) << "a layer that costs more";
+  EXPECT_THAT(results_.find("pruned")->made,
+              testing::Contains(HasSubstr("without layer 2, which costs least (KLD 0.")));
+  EXPECT_NE(results_.find("pruned")->naive, "") << "a whole model of about the same size";
+  EXPECT_EQ(results_.find("Q4_0-planned")->naive, "Q4_0-naive");
+  EXPECT_LT(results_.find("Q4_0-planned")->file.bytes, results_.find("Q4_0-naive")->file.bytes);
   EXPECT_THAT(results_.find("healed")->made, testing::Contains(HasSubstr("healed (before")));
   EXPECT_THAT(run(), ElementsAre());
+}
+
+// What a run left that was killed is gone on with, whatever it was at: also where it had only
+// begun.
+TEST_F(LongReleaseJob, GoesOnWithCalibratingAndHealing) {
+  write_recipe("",
+               "[[variant]]\nname = \"less\"\nrecipe = \"Q4_K_S\"\ncalibrated = true\nprune = 1\n"
+               "heal = true\nnaive = \"none\"\n");
+  run();
+  ASSERT_EQ(stopped_with_, "");
+  const std::string whole = contents(out("tiny-llama-less.gguf"));
+  fs::remove_all(out(""));
+  double most = 0.0;
+  int n_stops = 0;
+  for (; n_stops < 30; ++n_stops) {
+    stopped_with_.clear();
+    run([&](const std::string& title, double fraction) {
+      return title == "less: quantize" && fraction > most;
+    });
+    if (stopped_with_.empty()) break;
+    EXPECT_THAT(stopped_with_, HasSubstr("stopped"));
+    most += 0.15;
+  }
+  EXPECT_GE(n_stops, 5);
+  EXPECT_EQ(contents(out("tiny-llama-less.gguf")), whole);
+  EXPECT_FALSE(fs::exists(out("tiny-llama-less.gguf.healed")));
 }
 
 // ---- the commands

@@ -117,11 +117,15 @@ class QuantizeLine {
 
 void say_what_is_kept(const std::string& out_path) {
   constexpr const char* kGoesOn = "the same command with --resume goes on";
-  if (const std::size_t n = resumable_tensors(out_path); n > 0) {
-    say(fmt::format("{}.part holds {} tensors: {}", out_path, n, kGoesOn));
-  } else if (const std::size_t parts = CalibratedFiles::n_parts(out_path); parts > 0) {
+  const KeptWork kept = kept_work(out_path);
+  if (kept.n_tensors > 0) {
+    say(fmt::format("{}.part holds {} tensors: {}", out_path, kept.n_tensors, kGoesOn));
+  } else if (kept.n_calibrated_parts > 0) {
     say(fmt::format("{} holds what is calibrated, {} of the parts (embeddings, layers, head): {}",
-                    CalibratedFiles::folder_for(out_path), parts, kGoesOn));
+                    CalibratedFiles::folder_for(out_path), kept.n_calibrated_parts, kGoesOn));
+  } else if (kept.n_healed_parts > 0) {
+    say(fmt::format("{} holds what is healed, {} parts: {}", HealedFiles::folder_for(out_path),
+                    kept.n_healed_parts, kGoesOn));
   } else {
     say("nothing was written");
   }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "runtime/base/error.h"
 #include "tools/cli/interrupt.h"
@@ -32,7 +33,7 @@ class ReleaseScreen {
   ReleaseScreen() {
     callbacks_.notes = notes_on_screen();
     callbacks_.on_step = [this](std::size_t step, std::size_t n, const std::string& title) {
-      begin(fmt::format("[{}/{}] {}", step, n, title));
+      begin(fmt::format("{}[{}/{}] {}", of_, step, n, title));
     };
     callbacks_.on_step_done = [this](const std::string&) {
       const std::chrono::duration<double> seconds = Clock::now() - start_;
@@ -47,6 +48,8 @@ class ReleaseScreen {
   }
   const ReleaseCallbacks& callbacks() const noexcept { return callbacks_; }
   void end_opening() { line_.reset(); }
+  // Which of several releases the steps are of, and a blank.
+  void now(const std::string& of) { of_ = of; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -59,7 +62,7 @@ class ReleaseScreen {
 
   ReleaseCallbacks callbacks_;
   std::unique_ptr<Progress> line_;
-  std::string label_;
+  std::string label_, of_;
   Clock::time_point start_;
 };
 
@@ -69,19 +72,18 @@ std::size_t count_done(const std::vector<StepStatus>& steps) {
   return n;
 }
 
-void print_steps(const std::vector<StepStatus>& steps) {
+void print_steps(const std::vector<StepStatus>& steps, const std::string& of) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    print("[{}/{}] {}{}{}\n", i + 1, steps.size(), steps[i].title,
+    print("{}[{}/{}] {}{}{}\n", of, i + 1, steps.size(), steps[i].title,
           steps[i].note.empty() ? "" : ", " + steps[i].note, steps[i].done ? ": done" : "");
   }
 }
 
-void make(Release& release, const ReleaseCommand& command) {
+// `of`: which of several it is, and a blank.
+void make(Release& release, const std::string& of) {
   const std::vector<StepStatus> steps = release.status();
-  if (command.dry_run) return print_steps(steps);
-  refuse_foreign_documents(release.folder());
   if (const std::size_t n = count_done(steps); n > 0) {
-    say(fmt::format("{} of {} steps are done already", n, steps.size()));
+    say(fmt::format("{}{} of {} steps are done already", of, n, steps.size()));
   }
   release.run();
   write_documents(render_release_with_results(release.results()), release.folder(), release.gate());
@@ -99,12 +101,28 @@ int release_command(const ReleaseCommand& command) {
   if (command.recipe.empty()) throw usage_error("expected a recipe: lathe release RECIPE.toml");
   bool begun = false;
   const auto work = [&] {
-    const ReleaseRecipe recipe = read_release_recipe(command.recipe);
+    const std::vector<ReleaseRecipe> recipes = read_release_recipes(command.recipe);
     ReleaseScreen screen;
-    Release release(recipe, command.job, screen.callbacks());
+    // All are planned before any work, so that what cannot be done is said at once.
+    std::vector<std::unique_ptr<Release>> releases;
+    for (const ReleaseRecipe& recipe : recipes) {
+      releases.push_back(std::make_unique<Release>(recipe, command.job, screen.callbacks()));
+      for (const ReleaseRecipe& other : recipes) release_reads(releases.back()->gate(), other);
+    }
     screen.end_opening();
-    begun = !command.dry_run;
-    make(release, command);
+    const auto name_of = [&](std::size_t i) {
+      return recipes.size() == 1 ? "" : recipes[i].name + " ";
+    };
+    for (std::size_t i = 0; i < releases.size(); ++i) {
+      if (command.dry_run) print_steps(releases[i]->status(), name_of(i));
+      if (!command.dry_run) refuse_foreign_documents(releases[i]->folder());
+    }
+    if (command.dry_run) return;
+    begun = true;
+    for (std::size_t i = 0; i < releases.size(); ++i) {
+      screen.now(name_of(i));
+      make(*releases[i], name_of(i));
+    }
   };
   return run_interruptible(work, [&] {
     say(begun ? "what is done is kept; the same command goes on" : "nothing was written");

@@ -11,7 +11,7 @@
 #include "runtime/algebra/blas_core.h"
 #include "runtime/base/error.h"
 #include "runtime/identity/fingerprint.h"
-#include "runtime/machine/memory.h"
+#include "tools/jobs/memory_check.h"
 
 namespace lathe {
 namespace {
@@ -72,24 +72,13 @@ void CalibrateTask::say_what_the_text_is(const QuantizeJob& job) const {
   }
 }
 
-void CalibrateTask::check_memory() const {
-  CalibrationMemory need = calibration_memory(weights_, origin_.n_tokens);
-  if (!options_.order.spill_folder.empty()) need.tokens = 0;
-  const std::uint64_t total = memory_info().total;
-  if (total == 0 || need.tokens + need.matrices < total) return;
-  const auto gb = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1e9; };
-  throw usage_error(fmt::format(
-      "calibration takes {:.1f} GB of memory for the matrices of a layer and {:.1f} GB for its "
-      "tokens, of {:.1f} GB there are: {}",
-      gb(need.matrices), gb(need.tokens), gb(total),
-      need.matrices < total ? "keep the tokens in files (--spill DIR), or take fewer "
-                              "(--calibrate-tokens)"
-                            : "a machine with more is needed"));
-}
-
 CalibratedFiles& CalibrateTask::run(const QuantizeJob& job, ThreadPool& pool,
                                     const std::function<bool(double, std::string_view)>& progress) {
-  check_memory();
+  refuse_beyond_memory({.work = "calibration",
+                        .fewer_words = "--calibrate-tokens",
+                        .spill_folder = options_.order.spill_folder,
+                        .budget = options_.memory},
+                       calibration_memory(weights_, origin_.n_tokens));
   say_what_the_text_is(job);
   OutputGate gate = job.gate == nullptr ? OutputGate{} : *job.gate;
   files_ = std::make_unique<CalibratedFiles>(CalibratedFiles::folder_for(job.out_path),

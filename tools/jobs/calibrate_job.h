@@ -24,7 +24,8 @@ struct CalibrateOptions {
   CalibrationTextOptions text;  // no files: no calibration
   CalibrationSettings settings;
   OrderOptions order;
-  bool resume = false;  // take up what an interrupted run of the same calibration left
+  bool resume = false;       // take up what an interrupted run of the same calibration left
+  std::uint64_t memory = 0;  // bytes that it may take; 0: what there are
 
   bool wanted() const noexcept { return !text.files.empty(); }
 };
@@ -48,7 +49,6 @@ class CalibrateTask {
                        const std::function<bool(double fraction, std::string_view step)>& progress);
 
  private:
-  void check_memory() const;
   void say_what_the_text_is(const QuantizeJob& job) const;
 
   CalibrateOptions options_;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,15 @@ struct HealRequest {
   std::size_t max_chunks = 128;
   std::size_t n_ctx = kEvalContext;  // tokens of a chunk
   OrderOptions order{};
+  std::uint64_t memory = 0;  // bytes that it may take; 0: what there are
+};
+
+// Where what is healed is kept until the output that it is for is complete.
+struct HealKeeping {
+  std::string out_path;            // of that output
+  std::string source_fingerprint;  // of the model
+  OutputGate gate{};
+  bool resume = false;  // take up what an interrupted run of the same healing left
 };
 
 // PPL and divergence from the original on the held-out part of the text.
@@ -35,13 +46,16 @@ struct HealOutcome {
   std::size_t n_ctx = 0, n_chunks = 0;
   std::string kernels;  // what bits depend on: tier, OpenBLAS
   double seconds = 0.0;
+  std::unique_ptr<HealedFiles> files{};  // to be removed when the output is complete
 };
 
 // `file` is the model, `pruned` (ascending) the layers that it will lose. Error (kUsage) for texts
-// that are too short and models that are not in a float format; (kFailed) when stopped.
+// that are too short, models that are not in a float format, and what memory cannot hold; (kFailed)
+// when stopped.
 HealOutcome heal_model(const GgufFile& file, const std::vector<int>& pruned,
-                       const HealRequest& request, const KernelTable& kernels, ThreadPool& pool,
-                       const Notes& notes, const JobProgress& progress);
+                       const HealRequest& request, const HealKeeping& keeping,
+                       const KernelTable& kernels, ThreadPool& pool, const Notes& notes,
+                       const JobProgress& progress);
 
 // What the new file says of it: keys "lathe.heal.*". `fingerprint`: of the model that was healed.
 std::vector<MetadataEntry> heal_provenance(const HealOutcome& outcome,

@@ -19,7 +19,10 @@ class Choosing {
  public:
   Choosing(const std::string& model, const PruneRequest& request, const std::string& isa,
            const Notes& notes, const JobProgress& progress)
-      : request_(request), progress_(progress), engine_{.model = model}, open_(engine_, isa) {
+      : request_(request),
+        progress_(progress),
+        engine_{.model = model, .n_threads = request.n_threads},
+        open_(engine_, isa) {
     TextOrigin origin;
     const TextChunks text = open_text(open_.file, {.files = request.texts}, engine_, &origin);
     text_.emplace(spread_chunks(text, request.max_chunks));

@@ -17,6 +17,7 @@ struct PruneRequest {
   std::vector<std::string> texts;
   std::size_t max_chunks = 16;  // spread evenly over the texts
   OrderOptions order{};
+  int n_threads = 0;  // 0: one per physical core
 };
 
 struct PruneChoice {

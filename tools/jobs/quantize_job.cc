@@ -160,9 +160,16 @@ HealOutcome QuantizeTask::heal(const HealRequest& request, const KernelTable& ke
   const auto* file = dynamic_cast<const GgufFile*>(model_.source.get());
   if (file == nullptr)
     throw usage_error("--heal runs the model, for which it must be a GGUF file: convert it first");
+  refuse_without_kept_work();
   check_before_work(*job_);
-  HealOutcome outcome =
-      heal_model(*file, model_.plan.pruned_layers, request, kernels, pool, notes, progress);
+  const HealKeeping keeping{
+      .out_path = job_->out_path,
+      .source_fingerprint = model_.identity ? model_.identity->fingerprint : "",
+      .gate = job_->gate == nullptr ? OutputGate{} : *job_->gate,
+      .resume = options_.resume};
+  HealOutcome outcome = heal_model(*file, model_.plan.pruned_layers, request, keeping, kernels,
+                                   pool, notes, progress);
+  healed_files_ = std::move(outcome.files);
   for (MetadataEntry& step :
        heal_provenance(outcome, model_.identity ? model_.identity->fingerprint : "")) {
     steps_.push_back(std::move(step));
@@ -175,11 +182,24 @@ HealOutcome QuantizeTask::heal(const HealRequest& request, const KernelTable& ke
   return outcome;
 }
 
+KeptWork kept_work(const std::string& out_path) {
+  return {.n_tensors = resumable_tensors(out_path),
+          .n_calibrated_parts = CalibratedFiles::n_parts(out_path),
+          .n_healed_parts = HealedFiles::n_parts(out_path)};
+}
+
 std::size_t QuantizeTask::n_given_up() const {
   return job_->resume ? 0 : resumable_tensors(job_->out_path);
 }
 
 std::string QuantizeTask::load_problem() const { return rehearse_load(*job_); }
+
+void QuantizeTask::refuse_without_kept_work() const {
+  if (!options_.resume || kept_work(job_->out_path).any()) return;
+  throw usage_error(fmt::format("{}: nothing to resume, there is no {}", job_->out_path,
+                                calibrates() ? CalibratedFiles::folder_for(job_->out_path)
+                                             : HealedFiles::folder_for(job_->out_path)));
+}
 
 // Before anything is written under the output's name.
 void QuantizeTask::calibrate(const KernelTable& kernels, ThreadPool& pool) {
@@ -189,13 +209,9 @@ void QuantizeTask::calibrate(const KernelTable& kernels, ThreadPool& pool) {
   if (file == nullptr)
     throw usage_error(
         "--calibrate runs the model, for which it must be a GGUF file: convert it first");
+  refuse_without_kept_work();
   CalibrateOptions options = options_.calibrate;
   options.resume = options_.resume;
-  if (options.resume && resumable_tensors(job_->out_path) == 0 &&
-      CalibratedFiles::n_parts(job_->out_path) == 0) {
-    throw usage_error(fmt::format("{}: nothing to resume, there is no {}", job_->out_path,
-                                  CalibratedFiles::folder_for(job_->out_path)));
-  }
   calibration_ = std::make_unique<CalibrateTask>(
       options, *file, healed == nullptr ? nullptr : &healed->replaced(), kernels, options_.notes);
   used_ = UsedCalibration{calibration_->origin(), calibration_->fingerprint(*job_), nullptr};
@@ -206,7 +222,6 @@ void QuantizeTask::calibrate(const KernelTable& kernels, ThreadPool& pool) {
   if (all_there) return;
   calibrated_ = &calibration_->run(*job_, pool, options_.calibrating);
   used_->files = calibrated_;
-  job_->resume = options_.resume && resumable_tensors(job_->out_path) > 0;
 }
 
 QuantizeRun QuantizeTask::run(const KernelTable& kernels, ThreadPool& pool,
@@ -214,12 +229,16 @@ QuantizeRun QuantizeTask::run(const KernelTable& kernels, ThreadPool& pool,
   if (const std::string problem = load_problem(); !problem.empty()) throw failed(problem);
   job_->progress = std::move(progress);
   const auto start = std::chrono::steady_clock::now();
-  if (options_.calibrate.wanted()) calibrate(kernels, pool);
+  if (calibrates()) calibrate(kernels, pool);
+  if (calibrates() || healed_files_ != nullptr) {  // they may have been all that was kept
+    job_->resume = options_.resume && resumable_tensors(job_->out_path) > 0;
+  }
   QuantizeRun run{quantize(*job_, kernels, pool), {}};
   if (calibrated_ != nullptr) {
     run.calibrated = calibrated_->tensors();
     calibrated_->remove();
   }
+  if (healed_files_ != nullptr) healed_files_->remove();
   run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return run;
 }

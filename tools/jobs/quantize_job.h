@@ -36,6 +36,16 @@ struct QuantizeOptions {
   const OutputGate* gate = nullptr;  // knows what the run reads
 };
 
+// What an interrupted run left for this output.
+struct KeptWork {
+  std::size_t n_tensors = 0;           // that are written
+  std::size_t n_calibrated_parts = 0;  // embeddings, layers, head
+  std::size_t n_healed_parts = 0;      // layers, figures
+
+  bool any() const noexcept { return n_tensors + n_calibrated_parts + n_healed_parts > 0; }
+};
+KeptWork kept_work(const std::string& out_path);
+
 struct QuantizeRun {
   QuantizeResult result;
   std::vector<CalibratedTensor> calibrated;  // how the tensors came out
@@ -63,7 +73,8 @@ class QuantizeTask {
   std::string load_problem() const;
 
   // Heals the model that is pruned: what run() writes is the healed one then. Importance of the
-  // inputs that healing changes is that of the healed model. Errors as of heal_model().
+  // inputs that healing changes is that of the healed model. What is healed is kept beside the
+  // output until that is complete. Errors as of heal_model().
   HealOutcome heal(const HealRequest& request, const KernelTable& kernels, ThreadPool& pool,
                    const Notes& notes, const JobProgress& progress);
 
@@ -74,6 +85,7 @@ class QuantizeTask {
 
  private:
   void make_job();
+  void refuse_without_kept_work() const;
   void calibrate(const KernelTable& kernels, ThreadPool& pool);
 
   QuantizeOptions options_;
@@ -82,6 +94,7 @@ class QuantizeTask {
   std::unique_ptr<CalibrateTask> calibration_;
   std::optional<UsedCalibration> used_;
   CalibratedFiles* calibrated_ = nullptr;
+  std::unique_ptr<HealedFiles> healed_files_;
   std::vector<MetadataEntry> steps_;  // before quantizing, for the provenance
   std::optional<QuantizeJob> job_;    // points into the others
 };

@@ -44,9 +44,13 @@ std::string figures_text(const HealFigures& figures) {
 
 std::string heal_text(const HealOutcome& outcome, const std::string& time) {
   const HealResult& result = outcome.result;
+  const std::string taken_up =
+      result.n_taken_up == 0
+          ? ""
+          : fmt::format("; {} layers were healed before the interruption", result.n_taken_up);
   return halves_text(result.halves) + "\n" + figures_text(outcome.figures) +
-         fmt::format("healed on {} tokens, {} more held out, in {}\n\n", result.n_fitted,
-                     result.n_held_out, time);
+         fmt::format("healed on {} tokens, {} more held out, in {}{}\n\n", result.n_fitted,
+                     result.n_held_out, time, taken_up);
 }
 
 std::vector<std::string> heal_warnings(const HealOutcome& outcome) {

@@ -8,7 +8,9 @@
 #include "quant/stats/activation_stats.h"
 #include "runtime/base/error.h"
 #include "runtime/identity/build_info.h"
+#include "tools/jobs/calibration_texts.h"
 #include "tools/jobs/release/figures_json.h"
+#include "tools/jobs/release/pruning.h"
 #include "tools/jobs/release/release.h"
 
 namespace lathe {
@@ -80,6 +82,7 @@ class Assembler {
   std::vector<std::string> how_made(const ReleaseVariant& variant) const {
     std::vector<std::string> out;
     if (variant.prune_layers) out.push_back("without layers " + *variant.prune_layers);
+    if (variant.prune > 0) out.push_back(words_of_choice(variant.prune, steps_, state_));
     if (!variant.plan_file.empty()) {
       out.push_back(fmt::format("plan {} (sha256 {:.16})",
                                 fs::path(variant.plan_file).filename().string(),
@@ -89,14 +92,17 @@ class Assembler {
       out.push_back("rule " + (rule.is_file ? fs::path(rule.text).filename().string() : rule.text));
     }
     if (variant.size) {
-      out.push_back(
-          fmt::format("measured plan for {:.2f} MB", static_cast<double>(*variant.size) / 1e6));
+      out.push_back(fmt::format("measured plan for {:.2f} MB{}{}",
+                                static_cast<double>(*variant.size) / 1e6,
+                                variant.size_of.empty() ? "" : ", the size of ", variant.size_of));
     }
     if (!variant.output_type.empty()) out.push_back("output in " + variant.output_type);
     if (!variant.embedding_type.empty()) out.push_back("embedding in " + variant.embedding_type);
     if (variant.pure) out.push_back("pure");
     if (variant.calibrated) {
-      out.push_back("calibrated rounding");
+      const std::size_t asked = recipe_.calibration.max_tokens;
+      out.push_back(fmt::format("calibrated rounding on {} tokens of the calibration texts",
+                                asked == 0 ? kCalibrationTokens : asked));
     } else if (recipe_.has_imatrix()) {
       out.push_back(variant.use_imatrix ? "importance matrix" : "no importance matrix");
     }
@@ -117,6 +123,7 @@ class Assembler {
         out_.blocks = blocks_of(entry(step.entries.front()));
         return;
       case StepKind::kCosts:
+      case StepKind::kPrune:
         return;
       case StepKind::kQuantize:
         return add_file(step.entries.front());

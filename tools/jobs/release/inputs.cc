@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 
 #include "quant/eval/tasks/read_tasks.h"
@@ -14,6 +13,7 @@
 #include "runtime/gguf/size_summary.h"
 #include "runtime/gguf/split_name.h"
 #include "runtime/identity/fingerprint.h"
+#include "tools/jobs/release/name_of_source.h"
 
 namespace lathe {
 namespace {
@@ -72,19 +72,6 @@ ReleaseCard complete_card(ReleaseCard card, const Metadata& metadata) {
     }
   }
   return card;
-}
-
-// "tiny-llama-f16.gguf" -> "tiny-llama": without what says that it is not quantized.
-std::string name_of_source(const std::string& path) {
-  std::string stem = fs::path(path).stem().string();
-  if (const auto split = parse_split_name(path)) stem = fs::path(split->prefix).filename().string();
-  std::string lower = stem;
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  for (const char* suffix : {"-f16", "-bf16", "-f32", ".f16", ".bf16", ".f32", "_f16", "_bf16"}) {
-    if (lower.ends_with(suffix)) return stem.substr(0, stem.size() - std::string(suffix).size());
-  }
-  return stem;
 }
 
 ReleaseSource describe_source(const GgufFile& file, const ModelHeader& header) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "quant/pipeline/output_set.h"
 #include "runtime/base/error.h"
@@ -13,6 +14,7 @@
 #include "tools/jobs/quantize_job.h"
 #include "tools/jobs/release/figures_json.h"
 #include "tools/jobs/release/made_file.h"
+#include "tools/jobs/release/pruning.h"
 #include "tools/jobs/release/run_step.h"
 #include "tools/jobs/release/sized_plan.h"
 
@@ -59,7 +61,7 @@ QuantizeOptions quantize_options(const StepContext& context, const ModelToMake& 
   QuantizeOptions options;
   options.plan = plan_options(context.recipe, context.steps, model.variant);
   options.out = model.path;
-  options.resume = same_run && (model.variant.calibrated || resumable_tensors(model.path) > 0);
+  options.resume = same_run && kept_work(model.path).any();
   options.gate = &context.gate;
   if (model.variant.calibrated) {
     const ReleaseCalibration& calibration = context.recipe.calibration;
@@ -181,7 +183,8 @@ void make_imatrix(const StepContext& context, const ReleaseStep& step) {
 
 void make_file(const StepContext& context, const ReleaseStep& step) {
   const StepEntry& entry = step.entries.front();
-  const ModelToMake& model = context.steps.models[entry.model];
+  ModelToMake model = context.steps.models[entry.model];
+  model.variant = with_chosen_layers(std::move(model.variant), context.steps, context.state);
   refuse_foreign(model.path, entry.key, context.state);
   const bool same_run = context.state.begun(entry.key, entry.identity);
   context.state.begin(entry.key, entry.identity);

@@ -1,4 +1,4 @@
-// What a release is: one TOML file says it (docs/releasing.md).
+// What a release is: one TOML file says it, or those of several models (docs/releasing.md).
 //
 // Paths in the file are relative to the folder that it is in.
 #pragma once
@@ -54,18 +54,22 @@ enum class NaiveChoice { kNearest, kNone, kRecipe };
 
 struct ReleaseVariant {
   std::string name;
-  std::string recipe, plan_file;  // one of both
+  std::string recipe, plan_file;  // one of both, or a size
   std::vector<RuleOption> rules;
   std::optional<std::string> prune_layers;  // "4,5"
+  int prune = 0;  // instead of those: as many as measure as the least loss
   std::string output_type, embedding_type;
   bool pure = false;
   bool use_imatrix = true;  // where the release has one, and the variant is not calibrated
   bool calibrated = false;  // rounding is, on the calibration texts
   bool heal = false;
   std::optional<std::uint64_t> size;  // bytes that a measured plan may take
+  std::string size_of;                // a recipe whose plain file says that size; or empty
   NaiveChoice naive = NaiveChoice::kNearest;
   std::string naive_recipe;  // of kRecipe
 
+  // Planned by measured costs.
+  bool is_sized() const noexcept { return size.has_value() || !size_of.empty(); }
   // Nothing but a recipe: what everybody would do.
   bool is_plain() const noexcept;
 };
@@ -89,9 +93,10 @@ struct ReleaseRecipe {
   bool has_tasks() const noexcept;
 };
 
-// Error (kBadInput) naming key and line: for what is no TOML, unknown keys (with the nearest that
-// there is), values that make no sense, variants of one name, files that are not there.
-ReleaseRecipe read_release_recipe(const std::string& path);
+// One for each source. Error (kBadInput) naming key and line: for what is no TOML, unknown keys
+// (with the nearest that there is), values that make no sense, variants of one name, files that are
+// not there.
+std::vector<ReleaseRecipe> read_release_recipes(const std::string& path);
 
 // A commented file to begin with: the 13 usual recipes. `model` may be empty.
 std::string release_template(const std::string& model);

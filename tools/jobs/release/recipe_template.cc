@@ -70,17 +70,28 @@ texts = ["evaluation.txt"]
 # ... and those with something of their own. Beside each stands the plain recipe of its size.
 # [[variant]]
 # name = "Q4_K_M-attn"
-# recipe = "Q4_K_M"                  # or plan = "plan.json", or size = "4.5GB"
+# recipe = "Q4_K_M"                  # or plan = "plan.json", or size = "4.5GB", or "Q4_K_M"'s
 # rules = ["attn_v=q8_0"]            # as --tensor-type
 # rules_file = "rules.txt"
 # output_type = "q8_0"
 # embedding_type = "q8_0"
 # pure = false
-# prune_layers = [4, 5]
+# prune = 2                          # layers: those whose loss costs least ...
+# prune_layers = [4, 5]              # ... or these
 # heal = true                        # refit what remains
 # calibrated = true
 # imatrix = true
 # naive = "nearest"                  # or a recipe, or "none"
+
+# Several models, each into a folder of its own: tables [[source]] in the place of `source`, which
+# share all of the above. `output` is the folder above theirs.
+# [[source]]
+# model = "other-f16.gguf"
+# name = "other"
+# [source.card]
+# title = "The other model"
+# [[source.variant]]                 # of this model alone
+# recipe = "IQ4_XS"
 )";
 
 }  // namespace

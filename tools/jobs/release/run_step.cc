@@ -45,6 +45,8 @@ void run_step(const StepContext& context, const ReleaseStep& step) {
       return measure_blocks_of_source(context, step);
     case StepKind::kCosts:
       return measure_costs_of_source(context, step);
+    case StepKind::kPrune:
+      return choose_layers_of_source(context, step);
     case StepKind::kQuantize:
       return make_file(context, step);
     case StepKind::kEvaluateText:

@@ -36,6 +36,7 @@ void run_step(const StepContext& context, const ReleaseStep& step);
 void make_imatrix(const StepContext& context, const ReleaseStep& step);
 void measure_blocks_of_source(const StepContext& context, const ReleaseStep& step);
 void measure_costs_of_source(const StepContext& context, const ReleaseStep& step);
+void choose_layers_of_source(const StepContext& context, const ReleaseStep& step);
 void make_file(const StepContext& context, const ReleaseStep& step);
 void evaluate_text(const StepContext& context, const ReleaseStep& step);
 void evaluate_tasks(const StepContext& context, const ReleaseStep& step);

@@ -14,7 +14,7 @@ namespace lathe {
 bool all_sized_are_calibrated(const ReleaseRecipe& recipe) {
   return std::none_of(
       recipe.variants.begin(), recipe.variants.end(),
-      [](const ReleaseVariant& variant) { return variant.size && !variant.calibrated; });
+      [](const ReleaseVariant& variant) { return variant.is_sized() && !variant.calibrated; });
 }
 
 void measure_costs_of_source(const StepContext& context, const ReleaseStep& step) {

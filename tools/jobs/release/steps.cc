@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 #include "tools/jobs/release/nearest_recipe.h"
+#include "tools/jobs/release/pruning.h"
 #include "tools/jobs/release/sized_plan.h"
 #include "tools/jobs/release/state.h"
 
@@ -32,7 +34,7 @@ class Planner {
     } else if (recipe_.has_imatrix()) {
       out_.imatrix_path = (output / (inputs_.name + "-imatrix.gguf")).string();
     }
-    const auto is_sized = [](const ReleaseVariant& variant) { return variant.size.has_value(); };
+    const auto is_sized = [](const ReleaseVariant& variant) { return variant.is_sized(); };
     if (std::any_of(recipe_.variants.begin(), recipe_.variants.end(), is_sized)) {
       out_.costs_path = (fs::path(out_.work_folder) / "costs.json").string();
     }
@@ -40,6 +42,7 @@ class Planner {
     add_imatrix();
     add_blocks();
     add_costs();
+    add_pruning();
     add_quantizing();
     add_evaluations();
     add_speed();
@@ -55,7 +58,8 @@ class Planner {
                            .path = recipe_.source,
                            .variant = {}});
     for (const ReleaseVariant& variant : recipe_.variants) {
-      add_model(variant, ReleaseRole::kVariant, fs::path(recipe_.output) / file_name(variant));
+      add_model(with_size(variant), ReleaseRole::kVariant,
+                fs::path(recipe_.output) / file_name(variant));
     }
     const std::size_t n = out_.models.size();
     for (std::size_t m = 1; m < n; ++m) choose_naive(m);
@@ -87,7 +91,7 @@ class Planner {
   std::uint64_t tensor_bytes(const ReleaseVariant& variant) const {
     if (variant.size) return sized_tensor_bytes(*variant.size);
     try {
-      const PlanOptions options = plan_options(recipe_, out_, variant);
+      const PlanOptions options = plan_options(recipe_, out_, with_some_layers(variant));
       const Plan plan = plan_of(options, inputs_.header);
       refuse_without_importance(plan, options);
       return plan.bytes();
@@ -96,11 +100,32 @@ class Planner {
     }
   }
 
-  // Of a file of this size: without as much metadata as the source has.
+  // Which layers go is measured later.
+  ReleaseVariant with_some_layers(ReleaseVariant variant) const {
+    if (variant.prune > 0) {
+      variant.prune_layers = provisional_layers(variant.prune, inputs_.header.n_layer);
+    }
+    return variant;
+  }
+
+  // A size that is said by a recipe, in bytes: files have about as much metadata as the source.
+  ReleaseVariant with_size(ReleaseVariant variant) const {
+    if (!variant.size_of.empty()) {
+      variant.size = metadata_bytes() + tensor_bytes(naive_variant(variant.size_of));
+    }
+    return variant;
+  }
+
+  // Of a file of this size.
   std::uint64_t sized_tensor_bytes(std::uint64_t file_bytes) const {
-    std::uint64_t metadata = inputs_.source_file.bytes;
-    for (const TensorInfo& tensor : inputs_.header.tensors) metadata -= tensor.n_bytes;
+    const std::uint64_t metadata = metadata_bytes();
     return file_bytes > metadata ? file_bytes - metadata : 1;
+  }
+
+  std::uint64_t metadata_bytes() const {
+    std::uint64_t bytes = inputs_.source_file.bytes;
+    for (const TensorInfo& tensor : inputs_.header.tensors) bytes -= tensor.n_bytes;
+    return bytes;
   }
 
   static void refuse_without_importance(const Plan& plan, const PlanOptions& options) {
@@ -180,6 +205,16 @@ class Planner {
     return identity_hash(of);
   }
 
+  std::string prune_identity(int n_prune) const {
+    RunIdentity of = base_identity();
+    for (const std::string& text : recipe_.calibration.texts) {
+      of.emplace_back("calibration text", inputs_.hash_of(text));
+    }
+    of.emplace_back("layers to prune", std::to_string(n_prune));
+    put_engine(of);
+    return identity_hash(of);
+  }
+
   RunIdentity file_identity(const ReleaseVariant& variant) const {
     RunIdentity of = base_identity();
     of.emplace_back("recipe", variant.recipe);
@@ -191,7 +226,8 @@ class Planner {
       of.emplace_back("size", std::to_string(*variant.size));
       of.emplace_back("costs", costs_identity());
     }
-    of.emplace_back("pruned", variant.prune_layers.value_or(""));
+    of.emplace_back("pruned", variant.prune > 0 ? prune_identity(variant.prune)
+                                                : variant.prune_layers.value_or(""));
     of.emplace_back("output type", variant.output_type);
     of.emplace_back("embedding type", variant.embedding_type);
     of.emplace_back("pure", on(variant.pure));
@@ -231,6 +267,20 @@ class Planner {
   void add_costs() {
     if (out_.costs_path.empty()) return;
     out_.steps.push_back({StepKind::kCosts, "costs of types", {{"costs", costs_identity()}}});
+  }
+
+  void add_pruning() {
+    std::set<int> numbers;
+    for (const ReleaseVariant& variant : recipe_.variants) {
+      if (variant.prune > 0) numbers.insert(variant.prune);
+    }
+    for (const int n : numbers) {
+      const std::string title =
+          n == 1 ? "which layer to prune" : fmt::format("which {} layers to prune", n);
+      out_.steps.push_back(
+          {StepKind::kPrune, title, {{fmt::format("prune {}", n), prune_identity(n)}}});
+      out_.steps.back().n_prune = n;
+    }
   }
 
   void add_quantizing() {

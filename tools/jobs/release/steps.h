@@ -13,7 +13,16 @@
 
 namespace lathe {
 
-enum class StepKind { kImatrix, kBlocks, kCosts, kQuantize, kEvaluateText, kEvaluateTasks, kSpeed };
+enum class StepKind {
+  kImatrix,
+  kBlocks,
+  kCosts,
+  kPrune,
+  kQuantize,
+  kEvaluateText,
+  kEvaluateTasks,
+  kSpeed
+};
 
 // Of one model, or of the whole release: what the state knows (tools/jobs/release/state.h).
 struct StepEntry {
@@ -27,6 +36,7 @@ struct ReleaseStep {
   std::string title;               // "Q4_K_M: quantize"
   std::vector<StepEntry> entries;  // done when all are
   std::size_t text = 0;            // of kEvaluateText: in ReleaseRecipe::texts
+  int n_prune = 0;                 // of kPrune: layers to choose
 };
 
 struct ModelToMake {

@@ -99,6 +99,12 @@ TEST_F(JsonSchemaTexts, HoldWhatTheSchemaMeans) {
     EXPECT_TRUE(has(real, in)) << in;
   for (const char* out : {"-2", "-2.0", "-3", "10.01", "11", "-0", "1.", "01"})
     EXPECT_FALSE(has(real, out)) << out;
+  // What is next to a bound and would be read as the bound itself is not made.
+  const std::string below = R"({"type":"number","minimum":0,"exclusiveMaximum":305})";
+  EXPECT_TRUE(has(below, "304.999999999999"));
+  EXPECT_FALSE(has(below, "304.9999999999999999"));
+  EXPECT_TRUE(has(R"({"type":"integer","format":"int32"})", "2147483647"));
+  EXPECT_FALSE(has(R"({"type":"integer","format":"int32"})", "2147483648"));
   EXPECT_TRUE(has("true", R"({"a": [1, -2.5e+10, "x\n\u00e9", null, true], "b": {}})"));
   EXPECT_TRUE(has("{}", "\n{\n  \"a\": [\n    1,\n    2\n  ]\n}"));
   EXPECT_FALSE(has("{}", "[1,  2]"));
@@ -138,6 +144,8 @@ TEST_F(JsonSchemaTexts, WhatIsNotSupportedIsRefusedByItsPath) {
       {R"({"type":"strin"})", "type: there is no type 'strin', expected null, boolean"},
       {R"({"type":"string","format":"iri"})",
        "format: the format 'iri' is not supported, expected one of date, time"},
+      {R"({"type":"integer","format":"date"})",
+       "format: not supported of a number, expected int32"},
       {R"({"type":"string","pattern":"^(?=a)b$"})",
        "pattern: look-around and named groups are not supported"},
       {R"({"type":"string","pattern":"a\\b"})", "pattern: this escape is not supported"},

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "runtime/text/grammar/schema.h"
@@ -12,9 +14,7 @@ namespace {
 
 constexpr std::int64_t kLargest = 999'999'999'999'999'999;  // 18 digits
 constexpr double kExact = 9007199254740992;                 // larger whole numbers are rounded
-constexpr const char* kAnyFraction = R"(("." [0-9]{1,15})?)";
-constexpr const char* kNoFraction = R"(("." "0"{1,15})?)";
-constexpr const char* kSomeFraction = R"("." [0-9]{0,14} [1-9])";  // more than nothing
+constexpr std::size_t kExactDigits = 15;  // numbers of so many digits keep their order when read
 
 void add_choice(std::string& choices, const std::string& choice) {
   if (!choices.empty()) choices += " | ";
@@ -91,18 +91,30 @@ struct Side {
   bool above_least = false, below_most = false;
 };
 
+// Digits that a fraction may have beside these bounds: with more of them a number next to a bound
+// would be read as the bound itself.
+std::size_t fraction_digits(const Side& s) {
+  const std::int64_t largest = s.most < kLargest ? s.most : s.least;
+  const std::size_t n = std::to_string(largest).size();
+  return n < kExactDigits ? kExactDigits - n : 0;
+}
+
 std::string with_fractions(const Side& s) {
   std::string choices;
   std::int64_t first = s.least;
   if (s.least > s.most || (s.least == s.most && (s.above_least || s.below_most))) return {};
+  const std::size_t n = fraction_digits(s);
+  const std::string any = n > 0 ? fmt::format("(\".\" [0-9]{{1,{}}})?", n) : "\"\"";
   if (s.above_least) {
-    add_choice(choices, fmt::format("\"{}\" {}", s.least, kSomeFraction));
+    if (n > 0) {
+      add_choice(choices, fmt::format("\"{}.\" [0-9]{{0,{}}} [1-9]", s.least, n - 1));
+    }
     ++first;
   }
   if (first <= s.most - 1) {
-    add_choice(choices, whole_between(first, s.most - 1) + " " + kAnyFraction);
+    add_choice(choices, whole_between(first, s.most - 1) + " " + any);
   }
-  if (!s.below_most) add_choice(choices, fmt::format("\"{}\" {}", s.most, kNoFraction));
+  if (!s.below_most) add_choice(choices, fmt::format("\"{}\" (\".\" \"0\"{{1,15}})?", s.most));
   return choices;
 }
 
@@ -135,6 +147,16 @@ NumberBounds number_bounds(const SchemaJson& schema, const SchemaPath& path) {
   if (const auto below = value("exclusiveMaximum"); below && (!b.most || *below <= *b.most)) {
     b.most = below;
     b.below_most = true;
+  }
+  if (schema.contains("format")) {
+    const std::string format = schema["format"].get<std::string>();
+    constexpr std::string_view kWide[] = {"int64", "float", "double"};  // more than 18 digits
+    if (format == "int32") {
+      if (!b.least || *b.least < INT32_MIN) b.least = INT32_MIN, b.above_least = false;
+      if (!b.most || *b.most > INT32_MAX) b.most = INT32_MAX, b.below_most = false;
+    } else if (std::find(std::begin(kWide), std::end(kWide), format) == std::end(kWide)) {
+      path.at("format").fail("not supported of a number, expected int32, int64, float or double");
+    }
   }
   inwards(b.least, HUGE_VAL);
   inwards(b.most, -HUGE_VAL);

@@ -7,34 +7,39 @@ namespace {
 
 constexpr std::size_t kClasses = 10;  // of confidence: tenths
 // Observations that means reach back over.
-constexpr double kMemoryOfTimes = 16, kMemoryOfShares = 32;
+constexpr double kMemory = 16, kMemoryOfShares = 32;
 constexpr double kFadeOfTimes = 0.99;  // a step
 constexpr double kFadeOfShares = 0.995;
 constexpr double kFadeOfClasses = 0.98;  // a guess
 // What is to be expected, as a share of a pass of one token, until it is measured.
 constexpr double kFurtherToken = 0.35, kGuess = 0.1;
+constexpr double kRight = 0.75, kLeastRight = 0.6;  // of all guesses, likewise
 // A pass of one token is what all gains are reckoned by: it is measured again at the latest when
 // its weight is this.
 constexpr double kTooOld = 0.5;
-// Others use the machine, too: a time that is longer than so many means is not believed.
-constexpr double kOutlier = 3;
+// Others use the machine, too: a time counts as at most so much of what it was expected to be. One
+// that is really longer gets there in a few steps.
+constexpr double kOutlier = 1.5;
 
 std::size_t class_of(float confidence) noexcept {
   const float tenths = std::clamp(confidence, 0.0f, 1.0f) * kClasses;
   return std::min(static_cast<std::size_t>(tenths), kClasses - 1);
 }
 
-void add_time(FadingMean& mean, double seconds) noexcept {
-  mean.add(mean.weight() > 0 ? std::min(seconds, kOutlier * mean.mean()) : seconds);
+// `expected` where there is no mean yet; 0: nothing is.
+void add_time(FadingMean& mean, double seconds, double expected) noexcept {
+  if (mean.weight() > 0) expected = mean.mean();
+  mean.add(expected > 0 ? std::min(seconds, kOutlier * expected) : seconds);
 }
 
 }  // namespace
 
 DraftLength::DraftLength(std::size_t most, bool adapts)
-    : measured_(most + 1, FadingMean(kMemoryOfTimes)),
-      guess_(kMemoryOfTimes),
-      step_(kMemoryOfTimes),
-      tokens_(kMemoryOfTimes),
+    : measured_(most + 1, FadingMean(kMemory)),
+      guess_(kMemory),
+      step_(kMemory),
+      tokens_(kMemory),
+      right_(kMemory),
       classes_(kClasses, {FadingMean(kMemoryOfShares), 1.0 / kClasses}),
       most_(most),
       adapts_(adapts),
@@ -75,9 +80,9 @@ void DraftLength::begin(std::size_t most, bool guess_is_free) {
   mean_right_ = n_right / n_made;
 }
 
-// A drafter is believed until it is known better.
+// Of a class that is not known (any more) as many as of all, or enough for it to be tried.
 double DraftLength::share_right(std::size_t c) const noexcept {
-  return classes_[c].right.value((static_cast<double>(c) + 0.5) / kClasses);
+  return classes_[c].right.value(std::max(kLeastRight, right_.value(kRight)));
 }
 
 // Seconds that a further guess saves, when it and those before it are right with probability `p`:
@@ -115,21 +120,23 @@ bool DraftLength::take(float confidence) noexcept {
   return true;
 }
 
-void DraftLength::guess_took(double seconds) noexcept { add_time(guess_, seconds); }
+void DraftLength::guess_took(double seconds) noexcept { add_time(guess_, seconds, guess_seconds_); }
 
 void DraftLength::pass_took(std::size_t n_tokens, double seconds) noexcept {
   for (FadingMean& pass : measured_) pass.fade(kFadeOfTimes);
-  add_time(measured_[n_tokens - 1], seconds);
+  add_time(measured_[n_tokens - 1], seconds, pass_seconds_[n_tokens]);
   guess_.fade(kFadeOfTimes);
+  right_.fade(kFadeOfShares);
   for (Class& c : classes_) c.right.fade(kFadeOfShares);
 }
 
 void DraftLength::step_took(double seconds, std::size_t n_tokens) noexcept {
-  add_time(step_, seconds);
+  add_time(step_, seconds, 0);
   tokens_.add(static_cast<double>(n_tokens));
 }
 
 void DraftLength::was_right(float confidence, bool right) noexcept {
+  right_.add(right ? 1 : 0);
   classes_[class_of(confidence)].right.add(right ? 1 : 0);
 }
 

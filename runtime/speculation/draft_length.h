@@ -53,6 +53,7 @@ class DraftLength {
   std::vector<FadingMean> measured_;  // [n tokens - 1], seconds of a pass
   FadingMean guess_, step_;           // seconds
   FadingMean tokens_;                 // a step
+  FadingMean right_;                  // share, of all guesses
   std::vector<Class> classes_;
 
   std::size_t most_;

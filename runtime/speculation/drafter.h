@@ -12,8 +12,8 @@ namespace lathe {
 
 struct Guess {
   Token token = 0;
-  // How sure the drafter is, 0 to 1: a probability where it has one. What such guesses turn out to
-  // be worth is measured (draft_length.h).
+  // How sure the drafter is, 0 to 1: a probability where it has one. How often such guesses are
+  // right is measured (draft_length.h).
   float confidence = 0;
 };
 

@@ -2,9 +2,9 @@
 // al. 2023, Chen et al. 2023).
 //
 // It draws as the generation will: with the same sampler, in the same state, with the same random
-// numbers, only from its own logits. So where the two models agree on the probabilities they draw
-// the same token, at any temperature: that is the coupling by shared random numbers of Daliri,
-// Musco and Suresh 2024. See speculation.h for why it is done so.
+// number for each token, only from its own logits. So where the two models nearly agree on the
+// probabilities they nearly always draw the same token, at any temperature: that is the coupling
+// without communication of Daliri, Musco and Suresh 2024. See speculation.h for why it is done so.
 #pragma once
 
 #include <cstddef>

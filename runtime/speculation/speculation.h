@@ -12,11 +12,12 @@
 // Leviathan et al. (2023) accept a guess x, drawn from the draft's distribution q, with probability
 // min(1, p(x)/q(x)), and else draw anew from what q lacks of p. That has the distribution of the
 // target, too, and accepts the most that can be, 1 - TV(p, q) of the guesses; but it uses other
-// random numbers, so a seed gives another text with each draft, and it needs the probabilities of
-// all filters from both models. Here a guess is right with the probability that two draws agree. If
-// the draft just took its best token that would be p(best), far less at high temperatures. So it
-// draws with the random numbers that the generation is about to use (model_drafter.h), which
-// comes close to 1 - TV (docs/speculation.md has both, measured), and every seed keeps its text.
+// random numbers, so a seed gives another text with each draft, and it needs the probabilities that
+// all filters leave from both models. Here a guess is right when two draws agree. If the draft took
+// its best token that would be with probability p(best), far less at high temperatures. So it draws
+// with the random numbers that the generation is about to use (model_drafter.h): then the two agree
+// with probability (1 - TV) / (1 + TV) at least, and every seed keeps its text. docs/speculation.md
+// has all three, measured.
 #pragma once
 
 #include <cstddef>

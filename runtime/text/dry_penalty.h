@@ -29,7 +29,7 @@ class DryPenalty {
   void accept(Token token);
   void reset() { history_.clear(); }
   std::size_t size() const noexcept { return history_.size(); }
-  void truncate(std::size_t n) { history_.resize(n); }  // forgets what came after the first n tokens
+  void truncate(std::size_t n) { history_.resize(n); }  // keeps the first n
   // In time linear in the window.
   void apply(std::span<float> logits);
 

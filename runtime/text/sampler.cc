@@ -8,6 +8,7 @@
 #include "runtime/base/ascii.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
+#include "runtime/base/random_numbers.h"
 #include "runtime/text/sampler_filters.h"
 
 namespace lathe {
@@ -81,6 +82,15 @@ SamplerStep step_of(std::string_view name) {
     known += entry.name;
   }
   throw usage_error(fmt::format("there is no sampler {}; there are: {}", quoted(name), known));
+}
+
+// Exponentially distributed with rate 1: from the token's number in the sequence of splitmix64 that
+// begins with the key.
+double waiting_time(std::uint64_t key, Token token) {
+  constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15, kNumbers = std::uint64_t{1} << 53;
+  const std::uint64_t number =
+      RandomNumbers(key + static_cast<std::uint64_t>(token) * kStep).below(kNumbers);
+  return -std::log((static_cast<double>(number) + 1) / static_cast<double>(kNumbers));
 }
 
 }  // namespace
@@ -288,16 +298,22 @@ Token Sampler::draw_mirostat() {
   return token;
 }
 
-// One of the candidates, by their probabilities. Zero probabilities are never drawn.
+// One of the candidates, by their probabilities: each waits for a time that is exponentially
+// distributed with its probability as the rate, and the first one comes (the Gumbel-max trick in
+// other words). Every token has a random number of its own at each position, so two models that
+// nearly agree nearly always draw the same token (runtime/speculation). Zero probabilities are
+// never drawn.
 Token Sampler::draw() {
   softmax(candidates_, probabilities_);
-  double rest = uniform();
+  const std::uint64_t key = random_();
   Token drawn = candidates_.front().token;
+  double least = HUGE_VAL;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     if (probabilities_[i] <= 0) continue;
+    const double time = waiting_time(key, candidates_[i].token) / probabilities_[i];
+    if (time >= least) continue;
+    least = time;
     drawn = candidates_[i].token;
-    rest -= probabilities_[i];
-    if (rest < 0) break;
   }
   return drawn;
 }

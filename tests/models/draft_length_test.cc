@@ -106,6 +106,16 @@ TEST(DraftLength, IsNotMisledByTimesThatAreNone) {
   EXPECT_LT(play(world), 1.06);
 }
 
+// Whatever it is that is never right.
+TEST(DraftLength, GivesUpAllKindsOfGuesses) {
+  World world;
+  world.right = [](int) { return 0.0; };
+  world.confidence = [](int token) { return static_cast<float>(token % 10) / 10; };
+  EXPECT_LT(play(world), 1.05);
+  world.guess = 0.1;
+  EXPECT_LT(play(world), 1.05);
+}
+
 // Confidence tells what is worth it, even where it means something else than it says.
 TEST(DraftLength, LearnsWhatConfidenceIsWorth) {
   World world;

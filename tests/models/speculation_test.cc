@@ -231,6 +231,36 @@ TEST_F(SpeculationOfTinyModel, AModelGuessesWhatItWouldDrawItself) {
   }
 }
 
+// Another model is right far more often than its probabilities of single tokens would make it: what
+// is drawn at this temperature is the best token in a fifth of all cases.
+TEST_F(SpeculationOfTinyModel, AModelDrawsWithTheSameRandomNumbers) {
+  options_.sampler.temperature = 1.5f;
+  options_.n_predict = 60;
+  std::size_t n_right = 0, n_best = 0, n = 0;
+  for (options_.sampler.seed = 0; options_.sampler.seed < 3; ++options_.sampler.seed) {
+    const Run alone = plain();
+    const auto drafts = session(*olmo2_.model);
+    ModelDrafter drafter(*drafts, 0);
+    TokenChoice choice(tokenizer_, options_);
+    GenerationOptions greedy = options_;
+    greedy.sampler.temperature = 0;
+    TokenChoice best(tokenizer_, greedy);
+    const std::vector<Token>& tokens = alone.result.tokens;
+    for (std::size_t at = prompt_.size(); at < tokens.size(); ++at, ++n) {
+      drafter.read(std::span(tokens).first(at));
+      const TokenChoice::State before = choice.save();
+      n_right += drafter.next(choice)->token == tokens[at];
+      choice.restore(before);
+      const MatrixView<const float> logits = drafts->logits();
+      n_best += best.choose({logits.row(0), logits.cols}) == tokens[at];
+      choice.choose({logits.row(0), logits.cols});  // the random number of this position
+      choice.accept(tokens[at]);
+    }
+  }
+  EXPECT_GT(n_right, n * 4 / 10);
+  EXPECT_LT(n_best, n * 3 / 10);
+}
+
 TEST_F(SpeculationOfTinyModel, CountsPassesAndGuesses) {
   const auto own = session(*llama_.model);
   KnowingDrafter right = knowing();

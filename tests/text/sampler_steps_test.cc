@@ -188,7 +188,10 @@ TEST(SamplerMask, RefusedTokensAreNoPartOfTheDistribution) {
     TokenMask allowed(kVocab);
     std::vector<Token> kept;
     for (Token t = 0; t < static_cast<Token>(kVocab); ++t) {
-      if (random() % 100 >= static_cast<unsigned>(1 + round)) continue;
+      // A token's random number is by its id: where one is drawn, those that stay keep theirs.
+      const bool keeps_id = params.temperature > 0;
+      const auto at = keeps_id ? static_cast<unsigned>(t) * 100 / kVocab : random() % 100;
+      if (at >= static_cast<unsigned>(1 + round)) continue;
       allowed.add(t);
       kept.push_back(t);
     }

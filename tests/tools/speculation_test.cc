@@ -42,7 +42,7 @@ class Speculate : public testing::Test {
   static std::string quantized(const std::string& type) { return dir_->file(type + ".gguf"); }
 
   static test::CommandOutput run(std::vector<std::string> args) {
-    args.insert(args.begin(), {"run", "-m", kModel, "-p", kPrompt, "-t", "2", "-n", "80"});
+    args.insert(args.begin(), {"run", "-m", kModel, "-p", kPrompt, "-t", "1", "-n", "40"});
     return test::run_command(add_run, std::move(args));
   }
 

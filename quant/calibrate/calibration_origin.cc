@@ -7,8 +7,9 @@
 
 namespace lathe {
 std::string settings_text(const CalibrationSettings& s) {
-  return fmt::format("correction {:g}, damping {:g}, shrinkage {:g}, sweeps {}", s.correction,
-                     s.damping, s.shrinkage, s.sweeps);
+  return fmt::format("correction {:g}{}, damping {:g}, shrinkage {:g}{}, sweeps {}", s.correction,
+                     s.choose_correction ? " or chosen" : "", s.damping, s.shrinkage,
+                     s.choose_shrinkage ? " or chosen" : "", s.sweeps);
 }
 
 std::string calibration_fingerprint(const CalibrationOrigin& origin, const std::string& source,

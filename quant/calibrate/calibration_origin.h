@@ -21,7 +21,7 @@ struct CalibrationOrigin {
   std::string cache;  // types of the KV cache
 };
 
-// "correction 0.5, damping 0.1, shrinkage 0.2, sweeps 2"
+// "correction 0.75 or chosen, damping 0.03, shrinkage 0.2 or chosen, sweeps 2"
 std::string settings_text(const CalibrationSettings& settings);
 
 // 64 hexadecimal digits over all of it, this very lathe, the source

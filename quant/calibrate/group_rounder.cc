@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "quant/calibrate/conditioned.h"
@@ -15,15 +16,22 @@
 namespace lathe {
 namespace {
 
+constexpr std::size_t kChoosingRows = 64;  // of the first matrix, that choose settings
 constexpr std::size_t kJudgedRows = 256;   // of a matrix, for the verdict of held-out tokens
 constexpr std::size_t kComparedEvery = 8;  // of runs of rows, for the errors that are told
 
-// Rows of a matrix, evenly spaced.
-std::vector<std::size_t> judged_rows(std::size_t n_rows) {
-  const std::size_t n = std::min(n_rows, kJudgedRows);
+// At most so many rows of a matrix, evenly spaced.
+std::vector<std::size_t> spread_rows(std::size_t n_rows, std::size_t most) {
+  const std::size_t n = std::min(n_rows, most);
   std::vector<std::size_t> rows;
   for (std::size_t k = 0; k < n; ++k) rows.push_back(k * n_rows / n);
   return rows;
+}
+
+DenseMatrix<float> rows_of(MatrixView<const float> w, std::span<const std::size_t> rows) {
+  DenseMatrix<float> out(rows.size(), w.cols);
+  for (std::size_t k = 0; k < rows.size(); ++k) std::copy_n(w.row(rows[k]), w.cols, out.row(k));
+  return out;
 }
 
 double sum_of_squares(MatrixView<const float> x) noexcept {
@@ -65,42 +73,64 @@ void GroupRounder::prepare_target(MatrixView<const float> h) {
 
 void GroupRounder::prepare_rounding(DenseMatrix<float> h) {
   importance_ = importance_of(h);
-  metric_ = conditioned(std::move(h), settings_.damping, settings_.shrinkage);
+  metric_.h = conditioned(std::move(h), settings_.damping, settings_.shrinkage);
 }
 
 const RoundingFactor& GroupRounder::factor() {
-  if (!factor_) factor_.emplace(pool_, metric_);
-  return *factor_;
+  if (!metric_.factor) metric_.factor.emplace(pool_, metric_.h);
+  return *metric_.factor;
 }
 
-// W* = W + a D (H + damping)^-1. What only this matrix needs is given back.
-DenseMatrix<float> GroupRounder::corrected(MatrixView<const float> w) {
-  if (settings_.correction == 0.0f) return DenseMatrix<float>::copy_of(w);
+// D (H + damping)^-1: what corrects all, of which the target gets a share. What only this matrix
+// needs is given back.
+DenseMatrix<float> GroupRounder::correction_of(MatrixView<const float> w) {
+  if (settings_.correction == 0.0f) return {w.rows, w.cols};
   DenseMatrix<float> d = shared_ ? DenseMatrix<float>(w.rows, w.cols) : std::move(cross_);
   if (shared_) multiply<float>(pool_, w, cross_, d);
   solve_cholesky<float>(pool_, lower_, d);
   if (!shared_) lower_ = {};
+  return d;
+}
+
+// W* = W + a D (H + damping)^-1, in the place of that.
+void GroupRounder::put_target(MatrixView<const float> w, MatrixView<float> step) const noexcept {
   pool_.for_ranges(w.rows, 1, [&](std::size_t begin, std::size_t end) noexcept {
     for (std::size_t i = begin; i < end; ++i) {
       for (std::size_t j = 0; j < w.cols; ++j) {
-        d.row(i)[j] = w.row(i)[j] + settings_.correction * d.row(i)[j];
+        step.row(i)[j] = w.row(i)[j] + settings_.correction * step.row(i)[j];
       }
     }
   });
-  return d;
+}
+
+// For all matrices of the input, by some rows of the first.
+void GroupRounder::choose(MatrixView<const float> w, MatrixView<const float> step, Format format) {
+  chosen_ = true;
+  const bool any = settings_.choose_shrinkage || settings_.choose_correction;
+  if (!any || held_out_.input.empty()) return;
+  const std::vector<std::size_t> rows = spread_rows(w.rows, kChoosingRows);
+  const DenseMatrix<float> weights = rows_of(w, rows), steps = rows_of(step, rows);
+  const DenseMatrix<float> asked = asked_for(w, rows, 1.0f);
+  std::vector<std::size_t> all(rows.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  const auto loss = [&](const std::uint8_t* blocks) {
+    return held_out_loss(weights, format, blocks, all, asked);
+  };
+  settings_ = chosen_settings({weights, steps, loss}, format, settings_, kernels_, pool_, metric_);
 }
 
 // [n_tokens, rows] a delta of held-out tokens: of what the paths differ by, the share that is to be
 // corrected.
 DenseMatrix<float> GroupRounder::asked_for(MatrixView<const float> w,
-                                           std::span<const std::size_t> rows) const {
+                                           std::span<const std::size_t> rows,
+                                           float correction) const {
   const std::size_t n_tokens = held_out_.delta.rows();
   DenseMatrix<float> asked(n_tokens, rows.size());
   if (shared_) {
     DenseMatrix<float> source(rows.size(), w.cols);
     for (std::size_t k = 0; k < rows.size(); ++k) {
       for (std::size_t j = 0; j < w.cols; ++j) {
-        source.row(k)[j] = settings_.correction * w.row(rows[k])[j];
+        source.row(k)[j] = correction * w.row(rows[k])[j];
       }
     }
     multiply_nt<float>(pool_, held_out_.delta, source, asked);
@@ -108,7 +138,7 @@ DenseMatrix<float> GroupRounder::asked_for(MatrixView<const float> w,
   }
   for (std::size_t t = 0; t < n_tokens; ++t) {
     for (std::size_t k = 0; k < rows.size(); ++k) {
-      asked.row(t)[k] = settings_.correction * held_out_.delta.row(t)[rows[k]];
+      asked.row(t)[k] = correction * held_out_.delta.row(t)[rows[k]];
     }
   }
   return asked;
@@ -143,12 +173,14 @@ RoundedMatrix GroupRounder::round(MatrixView<const float> w, Format format,
   }
   out.blocks = AlignedBuffer(n_bytes);
   auto* const blocks = reinterpret_cast<std::uint8_t*>(out.blocks.data());
-  const DenseMatrix<float> target = corrected(w);
+  DenseMatrix<float> target = correction_of(w);
+  if (!chosen_) choose(w, target, format);
+  put_target(w, target);
   RoundingOptions options;
   options.sweeps = settings_.sweeps;
   options.compare_every = kComparedEvery;
   const RoundingErrors errors =
-      round_calibrated(format, target, metric_, factor(), kernels_.tier, pool_, blocks, options);
+      round_calibrated(format, target, metric_.h, factor(), kernels_.tier, pool_, blocks, options);
   if (errors.bad_row) {
     throw bad_input(name, fmt::format("row {}: a value is not finite or beyond what {} can hold",
                                       *errors.bad_row, format_name(format)));
@@ -157,8 +189,8 @@ RoundedMatrix GroupRounder::round(MatrixView<const float> w, Format format,
   out.plain_error = std::sqrt(errors.nearest / energy);
   out.error = std::sqrt(errors.calibrated / energy);
   if (held_out_.input.empty()) return out;
-  const std::vector<std::size_t> rows = judged_rows(w.rows);
-  const DenseMatrix<float> asked = asked_for(w, rows);
+  const std::vector<std::size_t> rows = spread_rows(w.rows, kJudgedRows);
+  const DenseMatrix<float> asked = asked_for(w, rows, settings_.correction);
   const double before =
       held_out_loss(w, format, reinterpret_cast<const std::uint8_t*>(plain.data()), rows, asked);
   const double after = held_out_loss(w, format, blocks, rows, asked);

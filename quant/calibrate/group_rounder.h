@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "quant/calibrate/held_out_choice.h"
 #include "quant/calibrate/input_moments.h"
 #include "quant/calibrate/rounding/rounding.h"
 #include "quant/calibrate/settings.h"
@@ -39,21 +40,24 @@ class GroupRounder {
   void prepare_target(MatrixView<const float> h);
   void prepare_rounding(DenseMatrix<float> h);
   const RoundingFactor& factor();  // made when it is first needed
-  DenseMatrix<float> corrected(MatrixView<const float> w);
-  DenseMatrix<float> asked_for(MatrixView<const float> w, std::span<const std::size_t> rows) const;
+  DenseMatrix<float> correction_of(MatrixView<const float> w);
+  void put_target(MatrixView<const float> w, MatrixView<float> step) const noexcept;
+  void choose(MatrixView<const float> w, MatrixView<const float> step, Format format);
+  DenseMatrix<float> asked_for(MatrixView<const float> w, std::span<const std::size_t> rows,
+                               float correction) const;
   double held_out_loss(MatrixView<const float> w, Format format, const std::uint8_t* blocks,
                        std::span<const std::size_t> rows, MatrixView<const float> asked) const;
 
   const KernelTable& kernels_;
   ThreadPool& pool_;
   CalibrationSettings settings_;
-  DenseMatrix<float> lower_;   // Cholesky factor of the damped H, for targets
-  DenseMatrix<float> metric_;  // the H of the rounding
-  DenseMatrix<float> cross_;   // D or C - H
-  bool shared_;                // C - H
+  DenseMatrix<float> lower_;  // Cholesky factor of the damped H, for targets
+  DenseMatrix<float> cross_;  // D or C - H
+  bool shared_;               // C - H
   HeldOutTokens held_out_;
   std::vector<float> importance_;  // its diagonal, as plain encoders take it; or empty
-  std::optional<RoundingFactor> factor_;
+  RoundingMetric metric_;          // its factor where it was needed
+  bool chosen_ = false;            // what of the settings held-out tokens choose
 };
 
 }  // namespace lathe

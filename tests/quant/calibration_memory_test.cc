@@ -24,7 +24,7 @@ TEST(CalibrationMemory, IsThatOfTheLargestLayer) {
     set(TensorRole::kFfnDown, layer, kEmbd, n_ff);
   }
   const MemoryNeed need = calibration_memory(weights, 1000);
-  EXPECT_EQ(need.matrices, 4 * (3 * kFf * kFf + 5 * kEmbd * kFf));  // of ffn_down
+  EXPECT_EQ(need.matrices, 4 * (4 * kFf * kFf + 5 * kEmbd * kFf));  // of ffn_down
   EXPECT_EQ(need.tokens, 4 * 1000 * (5 * kEmbd + 3 * kEmbd + kFf));
 }
 

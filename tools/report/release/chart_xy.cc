@@ -11,7 +11,7 @@ namespace lathe {
 namespace {
 
 constexpr int kWidth = 820, kHeight = 400;
-constexpr double kLeft = 70, kRight = 96, kTop = 16, kBottom = 46;
+constexpr double kLeft = 70, kLeastRight = 96, kTop = 16, kBottom = 46;
 constexpr double kLetter = 6.6, kLine = 13.0;  // pixels of a letter, of a line of labels
 
 struct Box {
@@ -59,7 +59,8 @@ class Labels {
 
 class XyPlot {
  public:
-  explicit XyPlot(const XyChart& chart) : chart_(chart), x_(x_scale()), y_(y_scale()) {}
+  explicit XyPlot(const XyChart& chart)
+      : chart_(chart), right_(right_margin(chart)), x_(x_scale()), y_(y_scale()) {}
 
   std::string draw() {
     std::string out = svg_open(kWidth, kHeight, chart_.title) + axes() + reference();
@@ -70,6 +71,13 @@ class XyPlot {
   }
 
  private:
+  // Names stand there.
+  static double right_margin(const XyChart& chart) {
+    std::size_t longest = chart.y_line_name.size();
+    for (const ChartSeries& series : chart.series) longest = std::max(longest, series.name.size());
+    return std::clamp(12 + kLetter * static_cast<double>(longest), kLeastRight, kWidth / 3.0);
+  }
+
   std::vector<double> values(bool of_y) const {
     std::vector<double> out;
     for (const ChartSeries& series : chart_.series) {
@@ -86,7 +94,7 @@ class XyPlot {
   }
 
   Scale x_scale() const {
-    const double from = kLeft, to = kWidth - kRight;
+    const double from = kLeft, to = kWidth - right_;
     if (!chart_.x_names.empty()) {
       return Scale(-0.3, static_cast<double>(chart_.x_names.size()) - 0.7, from, to, false);
     }
@@ -99,7 +107,7 @@ class XyPlot {
   std::string axes() const {
     std::string out;
     for (const double v : y_.ticks(6)) {
-      out += svg_line(kLeft, y_.at(v), kWidth - kRight, y_.at(v), "grid");
+      out += svg_line(kLeft, y_.at(v), kWidth - right_, y_.at(v), "grid");
       out += svg_text(kLeft - 8, y_.at(v) + 4, tick_text(v), "end", "tick");
     }
     const double bottom = kHeight - kBottom;
@@ -113,8 +121,8 @@ class XyPlot {
       out +=
           svg_text(x_.at(static_cast<double>(i)), bottom + 18, chart_.x_names[i], "middle", "tick");
     }
-    out += svg_line(kLeft, bottom, kWidth - kRight, bottom, "axis");
-    out += svg_text((kLeft + kWidth - kRight) / 2, kHeight - 8, chart_.x_label, "middle", "label");
+    out += svg_line(kLeft, bottom, kWidth - right_, bottom, "axis");
+    out += svg_text((kLeft + kWidth - right_) / 2, kHeight - 8, chart_.x_label, "middle", "label");
     return out + fmt::format(
                      "<text transform=\"translate(14 {}) rotate(-90)\" "
                      "text-anchor=\"middle\" class=\"label\">{}</text>\n",
@@ -124,7 +132,7 @@ class XyPlot {
   std::string reference() {
     if (!chart_.y_line) return {};
     const double y = y_.at(*chart_.y_line);
-    const double right = kWidth - kRight;
+    const double right = kWidth - right_;
     labels_.occupy({right, y - 8, kWidth, y + 8});
     return svg_line(kLeft, y, right, y, "reference") +
            svg_text(right + 6, y + 4, chart_.y_line_name, "start", "tick");
@@ -190,13 +198,14 @@ class XyPlot {
     }
     std::string out;
     for (const End& end : ends) {
-      out += svg_text(kWidth - kRight + 6, end.y + 4, end.series->name, "start",
+      out += svg_text(kWidth - right_ + 6, end.y + 4, end.series->name, "start",
                       "name " + end.series->style);
     }
     return out;
   }
 
   const XyChart& chart_;
+  const double right_;  // margin
   Scale x_, y_;
   Labels labels_;
 };

@@ -15,7 +15,10 @@ ReportCell figure(const Estimate& e, int digits, double scale = 1.0) {
 }
 
 std::string signed_percent(double change, int digits = 1) {
-  return std::isfinite(change) ? fmt::format("{:+.{}f} %", kPercent * change, digits) : "-";
+  if (!std::isfinite(change)) return "-";
+  const double percent = kPercent * change;
+  const bool nothing = fixed(std::abs(percent), digits) == fixed(0.0, digits);
+  return nothing ? fixed(0.0, digits) + " %" : fmt::format("{:+.{}f} %", percent, digits);
 }
 
 double ratio(std::uint64_t bytes, std::uint64_t of) {
@@ -216,7 +219,9 @@ ReportTable speed_table(const ReleaseResults& r) {
     ReportRow row = row_of(model);
     row.cells.push_back({gigabytes(model.file.bytes)});
     for (const SpeedFigure& s : model.speed) {
-      row.cells.push_back({fixed(s.tokens_per_second, 2), fixed(s.deviation, 2)});
+      // One repetition has no deviation.
+      row.cells.push_back(
+          {fixed(s.tokens_per_second, 2), s.deviation > 0.0 ? fixed(s.deviation, 2) : ""});
     }
     row.cells.resize(table.header.size());
     table.rows.push_back(std::move(row));
@@ -225,7 +230,8 @@ ReportTable speed_table(const ReleaseResults& r) {
       "Tokens per second of lathe on {}, {} kernels, {}; ± is the standard deviation of the "
       "repetitions.",
       r.cpu, r.tier,
-      r.n_threads == 0 ? "a thread for each core" : fmt::format("{} threads", r.n_threads)));
+      r.n_threads == 0 ? "a thread for each core"
+                       : fmt::format("{} thread{}", r.n_threads, r.n_threads == 1 ? "" : "s")));
   return table;
 }
 

@@ -218,6 +218,11 @@ TEST(GrammarErrors, SizesAreBounded) {
   for (int i = 0; i < 1200; ++i) {
     deep += "r" + std::to_string(i) + " ::= [a-z]* r" + std::to_string(i + 1) + " \"x\"\n";
   }
+  std::string chain = "root ::= r0\n";
+  for (int i = 0; i < 15'000; ++i) {
+    chain += "r" + std::to_string(i) + " ::= r" + std::to_string(i + 1) + "\n";
+  }
+  EXPECT_EQ(refusal(chain + "r15000 ::= \"y\""), "");
   EXPECT_THAT(refusal(deep + "r1200 ::= \"y\""), HasSubstr("opens 1199 rules"));
 }
 

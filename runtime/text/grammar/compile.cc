@@ -72,7 +72,7 @@ class Compiler {
     return start_of_[rule];
   }
 
-  // From above: a rule that calls itself stays large.
+  // From above: a rule that calls itself stays large, and so does a long chain of rules.
   void find_costs() {
     bool changed = true;
     while (changed) {
@@ -89,7 +89,7 @@ class Compiler {
   // is written out instead of called. Loops stay rules: all places that call them share what is
   // known of their tokens.
   std::size_t cost_of(const Expression& e) const {
-    if (e.kind == Kind::kRule) return cost_[e.rule];
+    if (e.kind == Kind::kRule) return std::min(cost_[e.rule] + 1, kSmall + 1);
     if (e.kind == Kind::kRepeat && e.most > kFewTimes) return kSmall + 1;
     std::size_t cost = e.kind == Kind::kLiteral ? e.text.size() : 1;
     for (const Expression& part : e.parts) {

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kMostBytes = 8u << 20;
 constexpr std::size_t kMostRules = 20'000;
 constexpr int kMostNesting = 100;  // of parentheses
+constexpr int kMostRepeats = 4;    // of a repetition
 constexpr std::uint32_t kMostTimes = 100'000;
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -317,7 +318,7 @@ class Parser {
       } else if (!accept("*")) {
         return element;
       }
-      if (n == kMostNesting) fail("too many repetitions of a repetition");
+      if (n == kMostRepeats) fail("too many repetitions of a repetition");
       Expression repeat{.kind = Expression::Kind::kRepeat, .least = least, .most = most};
       repeat.parts.push_back(std::move(element));
       element = std::move(repeat);

@@ -33,7 +33,7 @@ using DecodeFn = void (*)(const void* blocks, std::size_t n, float* out) noexcep
 using UnpackFn = void (*)(const void* blocks, std::size_t n, std::int8_t* codes, float* scales,
                           float* mins) noexcept;
 
-// Direct rounding encoders (KV cache, activations): F32, F16, BF16, Q8_0; null for other formats.
+// Direct encoders (KV cache, activations): floats, Q8_0, Q5_x, Q4_x, IQ4_NL; null for the others.
 // Q8_0 has the codes of a kQ8x32 row (kernels/activation.h) and its scale rounded to float16, so
 // all tiers write the same bytes.
 using EncodeFn = void (*)(const float* x, std::size_t n, void* blocks) noexcept;
@@ -97,8 +97,8 @@ struct AttendArgs {
   const std::uint8_t* k;  // key of this head in cell c starts at k + c * k_stride bytes
   const std::uint8_t* v;
   std::size_t k_stride, v_stride;
-  Format k_format, v_format;  // F32, F16, BF16 or Q8_0
-  std::size_t head_dim;       // even; a multiple of 32 for Q8_0
+  Format k_format, v_format;  // such as have an encoder
+  std::size_t head_dim;       // even; a multiple of 32 for formats of blocks
   float* max;                 // [n_q]
   float* sum;                 // [n_q]
   float* out;                 // [n_q, head_dim], out_stride floats apart

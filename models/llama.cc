@@ -50,7 +50,7 @@ class Llama final : public Decoder {
 
 }  // namespace
 
-WeightSet load_llama_weights(const GgufFile& file, Hparams& hparams) {
+WeightSet load_llama_weights(const TensorSource& file, Hparams& hparams) {
   ModelTraits& t = hparams.traits;
   WeightLoader load(file, t.n_layer);
   load.embedding_and_head(t);
@@ -76,7 +76,7 @@ WeightSet load_llama_weights(const GgufFile& file, Hparams& hparams) {
   return load.finish(t);
 }
 
-std::unique_ptr<Model> load_llama(const GgufFile& file) {
+std::unique_ptr<Model> load_llama(const TensorSource& file) {
   const ArchKeys keys(file.metadata());
   Hparams hparams = read_hparams(keys);
   WeightSet weights = load_llama_weights(file, hparams);

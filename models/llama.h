@@ -2,12 +2,12 @@
 #pragma once
 
 #include "models/hparams.h"
-#include "runtime/gguf/gguf_file.h"
+#include "runtime/tensor_source.h"
 #include "runtime/weight_set.h"
 
 namespace lathe {
 
 // Completes hparams (vocabulary, parameter counts, RoPE frequency factors). Error (kBadInput).
-WeightSet load_llama_weights(const GgufFile& file, Hparams& hparams);
+WeightSet load_llama_weights(const TensorSource& file, Hparams& hparams);
 
 }  // namespace lathe

@@ -48,7 +48,7 @@ class Mistral3 final : public Decoder {
 
 }  // namespace
 
-std::unique_ptr<Model> load_mistral3(const GgufFile& file) {
+std::unique_ptr<Model> load_mistral3(const TensorSource& file) {
   const ArchKeys keys(file.metadata());
   Hparams hparams = read_hparams(keys);
   RopeSettings& rope = hparams.rope;

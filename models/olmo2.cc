@@ -62,7 +62,7 @@ class Olmo2 final : public Decoder {
   std::vector<std::size_t> windows_;  // [n_layer] keys that a query sees, 0: all
 };
 
-WeightSet load_weights(const GgufFile& file, Hparams& hparams) {
+WeightSet load_weights(const TensorSource& file, Hparams& hparams) {
   ModelTraits& t = hparams.traits;
   WeightLoader load(file, t.n_layer);
   load.embedding_and_head(t);
@@ -115,7 +115,7 @@ std::vector<MetadataEntry> olmo2_layer_metadata(const Metadata& metadata) {
   return {{keys.key(kWindowPattern), Value::raw_array(ValueType::kBool, slides)}};
 }
 
-std::unique_ptr<Model> load_olmo2(const GgufFile& file) {
+std::unique_ptr<Model> load_olmo2(const TensorSource& file) {
   const ArchKeys keys(file.metadata());
   Hparams hparams = read_hparams(keys);
   hparams.rope.pairing = RopePairing::kHalves;

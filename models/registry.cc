@@ -11,16 +11,16 @@
 namespace lathe {
 
 // One function and one line in the list per architecture.
-std::unique_ptr<Model> load_llama(const GgufFile& file);
-std::unique_ptr<Model> load_mistral3(const GgufFile& file);
-std::unique_ptr<Model> load_olmo2(const GgufFile& file);
+std::unique_ptr<Model> load_llama(const TensorSource& file);
+std::unique_ptr<Model> load_mistral3(const TensorSource& file);
+std::unique_ptr<Model> load_olmo2(const TensorSource& file);
 std::vector<MetadataEntry> olmo2_layer_metadata(const Metadata& metadata);
 
 namespace {
 
 struct Architecture {
   std::string_view name;
-  std::unique_ptr<Model> (*load)(const GgufFile& file);
+  std::unique_ptr<Model> (*load)(const TensorSource& file);
   // Keys that it reads beside those that all do.
   std::span<const std::string_view> own_keys{};
   // layer_metadata(); null where no key follows from the number of a layer.
@@ -45,7 +45,7 @@ const Architecture* find_architecture(std::string_view name) {
 }
 
 // What keeps any architecture from being run.
-void check_general(const GgufFile& file) {
+void check_general(const TensorSource& file) {
   const Metadata& metadata = file.metadata();
   const std::string_view type = metadata.text("general.type").value_or("model");
   if (type != "model") {
@@ -87,7 +87,7 @@ std::vector<std::string_view> known_architectures() {
   return names;
 }
 
-std::unique_ptr<Model> load_model(const GgufFile& file) {
+std::unique_ptr<Model> load_model(const TensorSource& file) {
   check_general(file);
   const ArchKeys keys(file.metadata());
   if (const Architecture* a = find_architecture(keys.architecture())) {

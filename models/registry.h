@@ -1,4 +1,4 @@
-// From a GGUF file to a model that runs: the list of architectures.
+// From a GGUF file or a checkpoint to a model that runs: the list of architectures.
 #pragma once
 
 #include <memory>
@@ -6,15 +6,17 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/gguf/gguf_file.h"
 #include "runtime/model.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 
-// Reads the header and binds the weights, which stay in the mapped file: `file` must outlive the
-// model. Takes milliseconds whatever the size. Error (kBadInput) naming key or tensor when the file
-// is not a complete model of a known architecture, or asks for something that is not supported.
-std::unique_ptr<Model> load_model(const GgufFile& file);
+// Reads the header and binds the weights, which stay where `file` has them: it must outlive the
+// model. Takes milliseconds whatever the size for a GGUF file; of a checkpoint, what does not lie
+// there as it is needed is made first (TensorSource::data). Error (kBadInput) naming key or tensor
+// when it is not a complete model of a known architecture, or asks for something that is not
+// supported.
+std::unique_ptr<Model> load_model(const TensorSource& file);
 
 // What a file says of its layers by their number, or by default, as one entry for each layer: keys
 // with arrays that mean the same, and stay true when layers are taken out. Nothing where no key

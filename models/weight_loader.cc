@@ -17,7 +17,7 @@ bool is_legacy(std::string_view name) noexcept {
 
 }  // namespace
 
-WeightLoader::WeightLoader(const GgufFile& file, std::size_t n_layer)
+WeightLoader::WeightLoader(const TensorSource& file, std::size_t n_layer)
     : file_(file), set_(n_layer), taken_(file.tensors().size(), false) {}
 
 bool WeightLoader::bind(TensorId id, std::size_t rows, std::size_t cols, bool is_vector) {

@@ -1,22 +1,22 @@
-// Binds the tensors of a file to the roles of a model, checking name, shape and type of each.
+// Binds the tensors of a source to the roles of a model, checking name, shape and type of each.
 //
-// Nothing is copied: views point into the mapped file. A model asks for every tensor it knows; what
-// it did not ask for is refused by name at the end, because a tensor that nobody reads is a
-// computation that nobody does.
+// Nothing is copied: views point to where the source has them. A model asks for every tensor it
+// knows; what it did not ask for is refused by name at the end, because a tensor that nobody reads
+// is a computation that nobody does.
 #pragma once
 
 #include <cstddef>
 #include <vector>
 
-#include "runtime/gguf/gguf_file.h"
 #include "runtime/model.h"
+#include "runtime/tensor_source.h"
 #include "runtime/weight_set.h"
 
 namespace lathe {
 
 class WeightLoader {
  public:
-  WeightLoader(const GgufFile& file, std::size_t n_layer);
+  WeightLoader(const TensorSource& file, std::size_t n_layer);
 
   // A matrix [rows, cols] of any format. Error (kBadInput) naming the tensor when it is missing or
   // has another shape.
@@ -46,7 +46,7 @@ class WeightLoader {
   bool bind(TensorId id, std::size_t rows, std::size_t cols, bool is_vector);
   [[noreturn]] void fail_missing(TensorId id) const;
 
-  const GgufFile& file_;
+  const TensorSource& file_;
   WeightSet set_;
   std::vector<bool> taken_;  // by index in file_.tensors()
 };

@@ -10,15 +10,20 @@
 namespace lathe {
 namespace {
 
+constexpr Format kCacheFormats[] = {Format::F32,  Format::F16,  Format::BF16,
+                                    Format::Q8_0, Format::Q5_1, Format::Q5_0,
+                                    Format::Q4_1, Format::Q4_0, Format::IQ4_NL};
+
 bool can_be_cached(Format f) noexcept {
-  return f == Format::F32 || f == Format::F16 || f == Format::BF16 || f == Format::Q8_0;
+  return std::find(std::begin(kCacheFormats), std::end(kCacheFormats), f) !=
+         std::end(kCacheFormats);
 }
 
 // Bytes of one cell of one head.
 std::size_t cell_bytes(Format f, std::size_t head_dim) {
   if (!can_be_cached(f)) {
-    throw usage_error("no KV cache of format " + std::string(format_name(f)) +
-                      ": f32, f16, bf16 and q8_0 are possible");
+    throw usage_error("no KV cache of format " + std::string(format_name(f)) + "; there are " +
+                      cache_format_names());
   }
   const std::size_t block = format_info(f).block_elems;
   if (head_dim % block != 0) {
@@ -41,6 +46,16 @@ std::size_t checked_product(std::initializer_list<std::size_t> factors) {
 }
 
 }  // namespace
+
+std::span<const Format> cache_formats() noexcept { return kCacheFormats; }
+
+std::string cache_format_names() {
+  std::string names;
+  for (const Format f : kCacheFormats) {
+    names += (names.empty() ? "" : ", ") + std::string(format_name(f));
+  }
+  return names;
+}
 
 KvCache::KvCache(const Shape& shape) : shape_(shape), n_past_(kMaxSequences, 0) {
   if (shape.n_cells == 0 || shape.n_layer == 0 || shape.n_head_kv == 0 || shape.head_dim == 0) {
@@ -163,6 +178,27 @@ void KvCache::recount(int seq) noexcept {
     if ((sequences_[c] & sequence_bit(seq)) != 0) past = std::max(past, pos_[c] + 1);
   }
   n_past_[static_cast<std::size_t>(seq)] = past;
+}
+
+std::vector<std::int32_t> KvCache::cells_of(int seq, std::size_t n) const {
+  std::vector<std::int32_t> cells(n, -1);
+  for (std::size_t c = 0; c < n_touched_; ++c) {
+    const bool is_of = pos_[c] >= 0 && (sequences_[c] & sequence_bit(seq)) != 0;
+    if (!is_of || static_cast<std::size_t>(pos_[c]) >= n) continue;
+    cells[static_cast<std::size_t>(pos_[c])] = static_cast<std::int32_t>(c);
+  }
+  return cells;
+}
+
+bool KvCache::take_first(int seq, std::size_t n) noexcept {
+  if (n_used_ > 0 || n > shape_.n_cells) return false;
+  for (std::size_t c = 0; c < n; ++c) {
+    pos_[c] = static_cast<std::int32_t>(c);
+    sequences_[c] = sequence_bit(seq);
+  }
+  n_used_ = n_touched_ = n;
+  n_past_[static_cast<std::size_t>(seq)] = static_cast<std::int32_t>(n);
+  return true;
 }
 
 void KvCache::truncate(int seq, std::int32_t pos) noexcept {

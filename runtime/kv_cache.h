@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "kernels/formats/format.h"
@@ -30,6 +31,10 @@ struct AttentionPlan {
   std::span<const std::int32_t> cells;
   std::span<const std::int32_t> n_visible;  // [n_items]
 };
+
+// The formats that keys and values can be kept in, and their names as a list: "f32, f16, ...".
+std::span<const Format> cache_formats() noexcept;
+std::string cache_format_names();
 
 class KvCache {
  public:
@@ -74,6 +79,12 @@ class KvCache {
   // The cells that the items were given by place(), and the same plan, for another part of the
   // pass. False when the cache does not hold every one of them.
   bool find(Batch items, std::span<std::int32_t> cells, AttentionPlan* plan) noexcept;
+
+  // The cells of positions 0 .. n-1 of a sequence, which holds them, in that order.
+  std::vector<std::int32_t> cells_of(int seq, std::size_t n) const;
+  // Gives cells 0 .. n-1 of an empty cache to positions 0 .. n-1 of a sequence; the caller writes
+  // their keys and values. False, and nothing changed, where it is not empty or too small.
+  bool take_first(int seq, std::size_t n) noexcept;
 
   void truncate(int seq, std::int32_t pos) noexcept;
   void share_prefix(int from, int to, std::int32_t pos) noexcept;

@@ -11,4 +11,10 @@ const TensorInfo& TensorSource::require(std::string_view name) const {
   return *info;
 }
 
+std::uint64_t TensorSource::total_file_bytes() const noexcept {
+  std::uint64_t n = 0;
+  for (const MappedFile& file : files()) n += file.bytes().size();
+  return n;
+}
+
 }  // namespace lathe

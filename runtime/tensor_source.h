@@ -5,7 +5,7 @@
 // A source says what there is, in the names, shapes and formats of GGUF, and gives rows when they
 // are asked for. One whose tensors lie as they are needed gives views of them; one that converts
 // or permutes makes the rows then, in the caller's buffer, so that memory never holds a whole
-// model.
+// model. What runs a model wants whole tensors that stay where they are: data().
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/base/mapped_file.h"
 #include "runtime/gguf/metadata.h"
 #include "runtime/gguf/tensor_info.h"
 
@@ -40,7 +41,18 @@ class TensorSource {
   virtual std::span<const std::uint8_t> rows(const TensorInfo& tensor, std::uint64_t first,
                                              std::uint64_t n,
                                              std::span<std::uint8_t> buffer) const noexcept = 0;
-  // The tensor is not needed again for a while: its memory may go.
+  // All rows of a tensor, as long as the source lives and wherever it is moved to. What rows()
+  // makes is made whole at the first call and kept in memory, views are views. Not for several
+  // threads at once.
+  virtual std::span<const std::uint8_t> data(const TensorInfo& tensor) const = 0;
+
+  // The files that are read, mapped; empty for a model in memory.
+  virtual std::span<const MappedFile> files() const noexcept { return {}; }
+  // Of all files, tensors or not; where there are none, of what stands for them.
+  virtual std::uint64_t total_file_bytes() const noexcept;
+  // Whether the tensor lies in files()[file_index], from `offset` on, as rows() gives it.
+  virtual bool lies_in_file(const TensorInfo&) const noexcept { return false; }
+  // The tensor is not needed again for a while: its memory may go. Not for what data() made.
   virtual void done_with(const TensorInfo&) const noexcept {}
 
  protected:

@@ -8,6 +8,7 @@
 #include "kernels/avx512/exp.h"
 #include "kernels/avx512/fill.h"
 #include "kernels/avx512/float_rows.h"
+#include "kernels/formats/codebooks.h"
 
 namespace lathe {
 namespace {
@@ -41,14 +42,50 @@ inline Span visible_span(const AttendArgs& a, size_t first, size_t count) noexce
   return s;
 }
 
+// Half of a block of 32 nibbles, from element `first` (0 or 16) on.
+inline __m128i nibbles(const uint8_t* qs, size_t first) noexcept {
+  const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(qs));
+  const __m128i shift = _mm_cvtsi32_si128(first == 0 ? 0 : 4);
+  return _mm_and_si128(_mm_srl_epi16(q, shift), _mm_set1_epi8(15));
+}
+
+// The codes of 4 and 5 bits as the formats define them.
+inline __m128i half_block(const BlockQ4_0& b, size_t first) noexcept {
+  return _mm_sub_epi8(nibbles(b.qs, first), _mm_set1_epi8(8));
+}
+inline __m128i half_block(const BlockQ4_1& b, size_t first) noexcept {
+  return nibbles(b.qs, first);
+}
+inline __m128i half_block(const BlockQ5_0& b, size_t first) noexcept {
+  const __m128i q = nibbles(b.qs, first);
+  const auto below = static_cast<__mmask16>(~load_as<uint32_t>(b.qh) >> first);
+  return _mm_mask_sub_epi8(q, below, q, _mm_set1_epi8(16));
+}
+inline __m128i half_block(const BlockQ5_1& b, size_t first) noexcept {
+  const __m128i q = nibbles(b.qs, first);
+  const auto above = static_cast<__mmask16>(load_as<uint32_t>(b.qh) >> first);
+  return _mm_mask_add_epi8(q, above, q, _mm_set1_epi8(16));
+}
+inline __m128i half_block(const BlockIQ4_NL& b, size_t first) noexcept {
+  const __m128i table = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kIq4Values));
+  return _mm_shuffle_epi8(table, nibbles(b.qs, first));
+}
+inline __m128i half_block(const BlockQ8_0& b, size_t first) noexcept {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(b.qs + first));
+}
+
 // Elements d to d + 15 (as `lanes` says) of a cached vector.
 template <Format F, class Lanes>
 inline __m512 load_cached(const uint8_t* vector, size_t d, Lanes lanes) noexcept {
-  if constexpr (F == Format::Q8_0) {
-    const auto& b = reinterpret_cast<const BlockQ8_0*>(vector)[d / 32];
-    const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(b.qs + d % 32));
-    const __m512 codes = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q));
-    return _mm512_mul_ps(codes, _mm512_set1_ps(half_to_float(b.d)));
+  if constexpr (format_info(F).group != 0) {
+    const auto& b = reinterpret_cast<const typename BlockOf<F>::Type*>(vector)[d / 32];
+    const __m512 codes = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(half_block(b, d % 32)));
+    const __m512 x = _mm512_mul_ps(codes, _mm512_set1_ps(half_to_float(b.d)));
+    if constexpr (format_info(F).has_min) {
+      return _mm512_add_ps(x, _mm512_set1_ps(half_to_float(b.m)));
+    } else {
+      return x;
+    }
   } else {
     return load_floats<F>(vector, d, lanes);
   }
@@ -110,6 +147,16 @@ inline void with_format(Format f, Fn fn) noexcept {
       return fn.template operator()<Format::BF16>();
     case Format::Q8_0:
       return fn.template operator()<Format::Q8_0>();
+    case Format::Q4_0:
+      return fn.template operator()<Format::Q4_0>();
+    case Format::Q4_1:
+      return fn.template operator()<Format::Q4_1>();
+    case Format::Q5_0:
+      return fn.template operator()<Format::Q5_0>();
+    case Format::Q5_1:
+      return fn.template operator()<Format::Q5_1>();
+    case Format::IQ4_NL:
+      return fn.template operator()<Format::IQ4_NL>();
     default:
       return fn.template operator()<Format::F32>();
   }

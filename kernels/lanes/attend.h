@@ -43,6 +43,11 @@ inline DecodeFn decode_of(Format f) noexcept {
   if (f == Format::F16) return decode_floats<Format::F16>;
   if (f == Format::BF16) return decode_floats<Format::BF16>;
   if (f == Format::Q8_0) return decode_blocks<Format::Q8_0>;
+  if (f == Format::Q4_0) return decode_blocks<Format::Q4_0>;
+  if (f == Format::Q4_1) return decode_blocks<Format::Q4_1>;
+  if (f == Format::Q5_0) return decode_blocks<Format::Q5_0>;
+  if (f == Format::Q5_1) return decode_blocks<Format::Q5_1>;
+  if (f == Format::IQ4_NL) return decode_blocks<Format::IQ4_NL>;
   return decode_floats<Format::F32>;
 }
 

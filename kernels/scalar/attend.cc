@@ -21,6 +21,16 @@ DecodeFn decode_of(Format f) noexcept {
       return decode_row<Format::BF16>;
     case Format::Q8_0:
       return decode_row<Format::Q8_0>;
+    case Format::Q4_0:
+      return decode_row<Format::Q4_0>;
+    case Format::Q4_1:
+      return decode_row<Format::Q4_1>;
+    case Format::Q5_0:
+      return decode_row<Format::Q5_0>;
+    case Format::Q5_1:
+      return decode_row<Format::Q5_1>;
+    case Format::IQ4_NL:
+      return decode_row<Format::IQ4_NL>;
     default:
       return decode_row<Format::F32>;
   }

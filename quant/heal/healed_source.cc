@@ -12,6 +12,13 @@ std::span<const std::uint8_t> HealedSource::rows(const TensorInfo& tensor, std::
   return {view.data, view.bytes()};
 }
 
+std::span<const std::uint8_t> HealedSource::data(const TensorInfo& tensor) const {
+  const auto found = replaced_.find(tensor.name);
+  if (found == replaced_.end()) return original_->data(tensor);
+  const WeightView view = found->second.view();
+  return {view.data, view.bytes()};
+}
+
 void HealedSource::done_with(const TensorInfo& tensor) const noexcept {
   if (!replaced_.contains(tensor.name)) original_->done_with(tensor);
 }

@@ -27,6 +27,12 @@ class HealedSource final : public TensorSource {
   }
   std::span<const std::uint8_t> rows(const TensorInfo& tensor, std::uint64_t first, std::uint64_t n,
                                      std::span<std::uint8_t> buffer) const noexcept override;
+  std::span<const std::uint8_t> data(const TensorInfo& tensor) const override;
+  std::span<const MappedFile> files() const noexcept override { return original_->files(); }
+  std::uint64_t total_file_bytes() const noexcept override { return original_->total_file_bytes(); }
+  bool lies_in_file(const TensorInfo& tensor) const noexcept override {
+    return !replaced_.contains(tensor.name) && original_->lies_in_file(tensor);
+  }
   void done_with(const TensorInfo& tensor) const noexcept override;
 
  private:

@@ -323,7 +323,8 @@ QuantizeResult quantize(const QuantizeJob& job, const KernelTable& kernels, Thre
   const Shards shards = split_tensors(job);
   const AdmittedOutputs outputs = admit_outputs(job, shards.size());
   if (job.identity == nullptr) {
-    const ModelIdentity identity = source_identity(job.source, pool, hash_progress(job));
+    const ModelIdentity identity = model_identity(
+        job.source, {.pool = &pool, .progress = hash_progress(job), .cache_folder = {}});
     QuantizeJob known = job;
     known.identity = &identity;
     return quantize(known, kernels, pool);

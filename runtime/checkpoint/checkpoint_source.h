@@ -1,16 +1,19 @@
 // The tensors of a checkpoint in the terms of GGUF: most lie in the mapped safetensors files as
 // they are needed and are given as views; rows that stand in another order there, and vectors in 16
 // bits, are made when they are asked for. Memory is that of the caller's buffer, whatever the size
-// of the model.
+// of the model; where whole tensors are wanted to run the model, those that are made are kept (the
+// queries and keys of llama: a tenth of the weights).
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/base/aligned_buffer.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/tensor_source.h"
 
@@ -47,13 +50,17 @@ class CheckpointSource final : public TensorSource {
   const TensorInfo* find(std::string_view name) const noexcept override;
   std::span<const std::uint8_t> rows(const TensorInfo& tensor, std::uint64_t first, std::uint64_t n,
                                      std::span<std::uint8_t> buffer) const noexcept override;
+  std::span<const std::uint8_t> data(const TensorInfo& tensor) const override;
+  std::span<const MappedFile> files() const noexcept override { return files_; }
+  bool lies_in_file(const TensorInfo& tensor) const noexcept override {
+    return described(tensor).is_view();
+  }
   void done_with(const TensorInfo& tensor) const noexcept override;
 
   const CheckpointTensor& described(const TensorInfo& tensor) const noexcept;
-  std::span<const MappedFile> files() const noexcept { return files_; }
 
  private:
-  std::span<const std::uint8_t> data_of(const CheckpointTensor& tensor) const noexcept;
+  std::span<const std::uint8_t> stored_data(const CheckpointTensor& tensor) const noexcept;
   void make_vector(const CheckpointTensor& tensor, std::uint8_t* out) const noexcept;
 
   Metadata metadata_;
@@ -61,6 +68,7 @@ class CheckpointSource final : public TensorSource {
   std::vector<CheckpointTensor> tensors_;
   std::vector<TensorInfo> infos_;
   std::unordered_map<std::string_view, std::size_t> index_;  // views of the names in infos_
+  mutable std::map<std::string, AlignedBuffer> made_;        // by data(), which gives views of them
 };
 
 }  // namespace lathe

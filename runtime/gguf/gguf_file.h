@@ -42,15 +42,16 @@ class GgufFile final : public TensorSource {
   const TensorInfo* find(std::string_view name) const noexcept override;
 
   // The tensor's blocks in the mapped file. `info` comes from this GgufFile.
-  std::span<const std::uint8_t> data(const TensorInfo& info) const noexcept {
+  std::span<const std::uint8_t> data(const TensorInfo& info) const noexcept override {
     return views_[info.file_index].subspan(info.offset, info.n_bytes);
   }
   // Views of data(): nothing is copied.
   std::span<const std::uint8_t> rows(const TensorInfo& tensor, std::uint64_t first, std::uint64_t n,
                                      std::span<std::uint8_t> buffer) const noexcept override;
   void done_with(const TensorInfo& tensor) const noexcept override;
-  std::span<const MappedFile> files() const noexcept { return files_; }  // empty when from memory
-  std::uint64_t total_file_bytes() const noexcept;
+  std::span<const MappedFile> files() const noexcept override { return files_; }
+  std::uint64_t total_file_bytes() const noexcept override;  // also of one from memory
+  bool lies_in_file(const TensorInfo&) const noexcept override { return !files_.empty(); }
 
  private:
   GgufFile() = default;

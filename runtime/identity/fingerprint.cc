@@ -65,30 +65,35 @@ std::string weights_digest(const TensorSource& source, const ModelIdentity& iden
 // The hashes of a model's tensors, from the cache as far as that has them.
 class TensorHasher {
  public:
-  TensorHasher(const GgufFile& file, const IdentityOptions& options)
-      : file_(file), options_(options), cache_(options.cache_folder, options.min_age) {
-    for (const MappedFile& f : file.files()) known_.push_back(cache_.load(f));
+  TensorHasher(const TensorSource& source, const IdentityOptions& options)
+      : source_(source), options_(options), cache_(options.cache_folder, options.min_age) {
+    for (const MappedFile& f : source.files()) known_.push_back(cache_.load(f));
   }
 
   std::vector<std::string> run() {
     std::vector<std::string> out;
-    for (const TensorInfo& info : file_.tensors()) out.push_back(known(info));
+    for (const TensorInfo& info : source_.tensors()) out.push_back(known(info));
     std::vector<bool> wanted;
-    for (const std::string& hash : out) wanted.push_back(hash.empty());
-    if (std::find(wanted.begin(), wanted.end(), true) == wanted.end()) return out;
+    bool any = false, any_to_keep = false;
+    for (std::size_t t = 0; t < out.size(); ++t) {
+      wanted.push_back(out[t].empty());
+      any = any || wanted[t];
+      any_to_keep = any_to_keep || (wanted[t] && source_.lies_in_file(source_.tensors()[t]));
+    }
+    if (!any) return out;
     std::vector<bool> sound;
-    for (const MappedFile& f : file_.files()) sound.push_back(cache_.is_sound(f));
+    for (const MappedFile& f : source_.files()) sound.push_back(cache_.is_sound(f));
     const std::vector<std::string> computed = compute(wanted);
     for (std::size_t t = 0; t < out.size(); ++t) {
       if (wanted[t]) out[t] = computed[t];
     }
-    store(out, sound);
+    if (any_to_keep) store(out, sound);
     return out;
   }
 
  private:
   std::string known(const TensorInfo& info) const {
-    if (known_.empty()) return {};
+    if (!source_.lies_in_file(info)) return {};
     const PlacedHashes& hashes = known_[info.file_index];
     const auto found = hashes.find({info.offset, info.n_bytes});
     return found == hashes.end() ? std::string{} : found->second;
@@ -100,34 +105,34 @@ class TensorHasher {
     ThreadPool& pool = own ? *own : *options_.pool;
     const std::uint64_t available = memory_info().available;
     // A model that does not fit in memory would push out what does.
-    const bool drop = available > 0 && file_.total_file_bytes() > available / 10 * 9;
+    const bool drop = available > 0 && source_.total_file_bytes() > available / 10 * 9;
     ReadHints hints;
-    if (!file_.files().empty()) {
-      hints.will_read = [&](const TensorInfo& t, std::uint64_t first, std::uint64_t n) {
-        file_.files()[t.file_index].advise_will_need(t.offset + first, n);
-      };
-    }
-    if (!file_.files().empty() && drop) {
-      hints.was_read = [&](const TensorInfo& t, std::uint64_t first, std::uint64_t n) {
-        file_.files()[t.file_index].drop(t.offset + first, n);
-      };
-    }
-    return hash_tensors(file_, wanted, pool, options_.progress, hints);
+    hints.will_read = [&](const TensorInfo& t, std::uint64_t first, std::uint64_t n) {
+      if (!source_.lies_in_file(t)) return;
+      source_.files()[t.file_index].advise_will_need(t.offset + first, n);
+    };
+    hints.was_read = [&](const TensorInfo& t, std::uint64_t first, std::uint64_t n) {
+      if (!source_.lies_in_file(t)) return source_.done_with(t);
+      const MappedFile& file = source_.files()[t.file_index];
+      drop ? file.drop(t.offset + first, n) : file.advise_dont_need(t.offset + first, n);
+    };
+    return hash_tensors(source_, wanted, pool, options_.progress, hints);
   }
 
   void store(const std::vector<std::string>& all, const std::vector<bool>& sound) const {
-    for (std::size_t f = 0; f < file_.files().size(); ++f) {
+    for (std::size_t f = 0; f < source_.files().size(); ++f) {
       if (!sound[f]) continue;
       PlacedHashes hashes;
       for (std::size_t t = 0; t < all.size(); ++t) {
-        const TensorInfo& info = file_.tensors()[t];
-        if (info.file_index == f) hashes[{info.offset, info.n_bytes}] = all[t];
+        const TensorInfo& info = source_.tensors()[t];
+        if (info.file_index != f || !source_.lies_in_file(info)) continue;
+        hashes[{info.offset, info.n_bytes}] = all[t];
       }
-      cache_.store(file_.files()[f], hashes);
+      cache_.store(source_.files()[f], hashes);
     }
   }
 
-  const GgufFile& file_;
+  const TensorSource& source_;
   const IdentityOptions& options_;
   HashCache cache_;
   std::vector<PlacedHashes> known_;  // by file
@@ -162,19 +167,12 @@ std::string metadata_fingerprint(const Metadata& metadata) {
   return digest.hex();
 }
 
-ModelIdentity model_identity(const GgufFile& file, const IdentityOptions& options) {
-  return identity_of(file, TensorHasher(file, options).run());
+ModelIdentity model_identity(const TensorSource& source, const IdentityOptions& options) {
+  return identity_of(source, TensorHasher(source, options).run());
 }
 
-ModelIdentity source_identity(const TensorSource& source, ThreadPool& pool,
-                              const HashProgress& progress) {
-  const std::vector<bool> all(source.tensors().size(), true);
-  const ReadHints hints{.was_read = [&](const TensorInfo& tensor, std::uint64_t, std::uint64_t) {
-    source.done_with(tensor);
-  }};
-  return identity_of(source, hash_tensors(source, all, pool, progress, hints));
+std::string model_fingerprint(const TensorSource& source) {
+  return model_identity(source).fingerprint;
 }
-
-std::string model_fingerprint(const GgufFile& file) { return model_identity(file).fingerprint; }
 
 }  // namespace lathe

@@ -10,10 +10,10 @@
 #include <map>
 #include <string>
 
-#include "runtime/gguf/gguf_file.h"
 #include "runtime/identity/hash_cache.h"
 #include "runtime/identity/tensor_hash.h"
 #include "runtime/machine/thread_pool.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 
@@ -27,22 +27,19 @@ struct ModelIdentity {
 };
 
 struct IdentityOptions {
-  ThreadPool* pool = nullptr;  // null: threads of its own
-  HashProgress progress{};     // called while data are read; false stops
-  std::string cache_folder = hash_cache_folder();
+  ThreadPool* pool = nullptr;                         // null: threads of its own
+  HashProgress progress{};                            // called while data are read; false stops
+  std::string cache_folder = hash_cache_folder();     // empty: none
   std::chrono::seconds min_age = HashCache::kMinAge;  // of what the cache keeps
 };
 
 // Reads all data of the model, once: later calls take the hashes from the cache where that is
-// sound. Call it once in a job and hand the result on. Error (kFailed) when stopped.
-ModelIdentity model_identity(const GgufFile& file, const IdentityOptions& options = {});
-
-// The same of anything that has tensors, without a cache.
-ModelIdentity source_identity(const TensorSource& source, ThreadPool& pool,
-                              const HashProgress& progress = {});
+// sound, but for tensors that no file holds as they are (TensorSource::lies_in_file). Call it once
+// in a job and hand the result on. Error (kFailed) when stopped.
+ModelIdentity model_identity(const TensorSource& source, const IdentityOptions& options = {});
 
 // model_identity().fingerprint
-std::string model_fingerprint(const GgufFile& file);
+std::string model_fingerprint(const TensorSource& source);
 
 // ModelIdentity::metadata alone: reads nothing but the header.
 std::string metadata_fingerprint(const Metadata& metadata);

@@ -21,6 +21,7 @@
 #include "quant/eval/perplexity.h"
 #include "quant/eval/top_tokens.h"
 #include "runtime/base/error.h"
+#include "runtime/gguf/gguf_file.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/support/error_of.h"
 #include "tests/support/evaluator.h"

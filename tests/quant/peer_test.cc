@@ -15,6 +15,7 @@
 #include "quant/imatrix/collect.h"
 #include "quant/pipeline/quantize.h"
 #include "runtime/base/error.h"
+#include "runtime/gguf/gguf_file.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/support/evaluator.h"
 #include "tests/support/golden.h"

@@ -12,6 +12,7 @@
 #include "models/registry.h"
 #include "quant/eval/model_work.h"
 #include "runtime/base/error.h"
+#include "runtime/gguf/gguf_file.h"
 #include "tests/support/source_path.h"
 
 namespace lathe {

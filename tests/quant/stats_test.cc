@@ -17,6 +17,7 @@
 #include "quant/stats/block_influence.h"
 #include "quant/stats/weight_stats.h"
 #include "runtime/base/error.h"
+#include "runtime/gguf/gguf_file.h"
 #include "runtime/session.h"
 #include "tests/support/evaluator.h"
 #include "tests/support/golden.h"

@@ -18,6 +18,7 @@
 #include "quant/eval/tasks/read_tasks.h"
 #include "quant/eval/tasks/select.h"
 #include "quant/eval/tasks/task_summary.h"
+#include "runtime/gguf/gguf_file.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/support/error_of.h"
 #include "tests/support/evaluator.h"

@@ -52,7 +52,7 @@ inline void append_logits(const Session& session, Rows& rows) {
 // A model with all that it needs to run.
 class Engine {
  public:
-  Engine(const GgufFile& file, const RunOptions& options, std::size_t n_ctx = 1024)
+  Engine(const TensorSource& file, const RunOptions& options, std::size_t n_ctx = 1024)
       : options_(options),
         kernels_(kernels_of(options.tier)),
         pool_(ThreadPoolOptions{options.n_threads, false, 50}),
@@ -91,7 +91,7 @@ class Engine {
   std::unique_ptr<Session> session_;
 };
 
-inline Rows run_model(const GgufFile& file, const std::vector<int>& tokens,
+inline Rows run_model(const TensorSource& file, const std::vector<int>& tokens,
                       const RunOptions& options = {}) {
   Engine engine(file, options);
   return engine.run(items_of(tokens, options.first_pos));

@@ -25,7 +25,9 @@ inline constexpr std::string_view kFormatIds[] = {
 };
 
 // What a KV cache may hold.
-inline constexpr Format kCacheFormats[] = {Format::F32, Format::F16, Format::BF16, Format::Q8_0};
+inline constexpr Format kCacheFormats[] = {Format::F32,  Format::F16,  Format::BF16,
+                                           Format::Q8_0, Format::Q5_1, Format::Q5_0,
+                                           Format::Q4_1, Format::Q4_0, Format::IQ4_NL};
 
 inline bool is_integer_format(Format f) { return format_info(f).group != 0; }
 

@@ -49,6 +49,12 @@ class PermutedSource final : public TensorSource {
     return buffer.first(n * stride);
   }
 
+  std::span<const std::uint8_t> data(const TensorInfo& tensor) const override {
+    std::vector<std::uint8_t>& made = made_[tensor.name];
+    made.resize(tensor.n_bytes);
+    return rows(tensor, 0, tensor.rows(), made);
+  }
+
   // Gives the rows in the order in which it keeps them, which is wrong.
   void give_wrong_order(bool wrong) noexcept { wrong_order_ = wrong; }
 
@@ -58,6 +64,7 @@ class PermutedSource final : public TensorSource {
   Metadata metadata_;
   std::vector<TensorInfo> tensors_;
   std::map<std::string, std::vector<std::uint8_t>> rows_;
+  mutable std::map<std::string, std::vector<std::uint8_t>> made_;
 };
 
 }  // namespace lathe::test

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "runtime/gguf/gguf_file.h"
 #include "tests/support/error_of.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "runtime/gguf/gguf_file.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 

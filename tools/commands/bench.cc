@@ -137,7 +137,7 @@ int bench(const BenchOptions& options, const ToolContext& context) {
 
 void add_options(CLI::App& command, BenchOptions& o) {
   const auto list = [&command](const char* names, auto& values, const char* type,
-                               const char* what) {
+                               const std::string& what) {
     return command.add_option(names, values, what)
         ->delimiter(',')
         ->allow_extra_args(false)
@@ -148,7 +148,9 @@ void add_options(CLI::App& command, BenchOptions& o) {
                            const char* what) {
     list(names, values, "N", what)->check(number_list_check(least, most));
   };
-  command.add_option("-m,--model", o.models, "GGUF file; may be given several times")
+  command
+      .add_option("-m,--model", o.models,
+                  "GGUF file or checkpoint folder; may be given several times")
       ->required()
       ->allow_extra_args(false)
       ->type_name("FILE");
@@ -165,7 +167,7 @@ void add_options(CLI::App& command, BenchOptions& o) {
   numbers("-b,--batch-size,--n-batch", o.n_batch, 1, kMostBatch, "Most tokens of a batch");
   numbers("--ub,--ubatch-size,--n-ubatch", o.n_ubatch, 1, kMostBatch,
           "Most tokens that go through a layer at once");
-  list("--ctk,--cache-type-k", o.type_k, "TYPE", "Type of cached keys: f32, f16, bf16, q8_0");
+  list("--ctk,--cache-type-k", o.type_k, "TYPE", "Type of cached keys: " + cache_format_names());
   list("--ctv,--cache-type-v", o.type_v, "TYPE", "Type of cached values");
   command.add_option("-r,--repetitions", o.n_repetitions, "Repetitions of each test")
       ->check(whole_number(1, 100000))

@@ -23,6 +23,7 @@
 #include "tools/commands/options/draft_options.h"
 #include "tools/commands/options/engine_options.h"
 #include "tools/commands/options/grammar_options.h"
+#include "tools/commands/options/prompt_cache_options.h"
 #include "tools/commands/options/sampling_options.h"
 #include "tools/jobs/chat.h"
 #include "tools/report/chat_report.h"
@@ -197,9 +198,17 @@ class Screen {
 };
 
 int run(const ChatCommand& command) {
-  Chat chat(command.request, notes_on_screen());
+  ChatRequest request = command.request;
+  Progress hashing("chat");
+  request.prompt_cache.hashing = [&](double fraction) {
+    hashing.update(fraction, "hashing the model");
+    return true;
+  };
+  Chat chat(request, notes_on_screen());
+  hashing.clear();
   if (command.verbose) say(fmt::format("seed {}", command.request.generation.sampler.seed));
   const int code = Screen(command, chat).run();
+  chat.keep_prompt();
   if (command.verbose || is_watched()) say(chat_stats_text(chat.stats()));
   return code;
 }
@@ -217,6 +226,7 @@ void add_chat(CLI::App& root, ToolContext& context) {
       ->type_name("MODEL")
       ->excludes(model);
   add_chat_template_options(*command, options->request.chat_template);
+  add_prompt_cache_options(*command, options->request.prompt_cache);
   command
       ->add_option("--tools", options->request.tools_file,
                    "JSON list of tools that the model may call; /tool TEXT answers a call")
@@ -246,6 +256,8 @@ void add_chat(CLI::App& root, ToolContext& context) {
     request.stop_when_full = options->when_full == "stop";
     request.generation.sampler.seed =
         options->seed < 0 ? std::random_device{}() : static_cast<std::uint64_t>(options->seed);
+    OutputGate gate;
+    admit_prompt_cache(gate, request.engine, request.prompt_cache);
     context.exit_code = run(*options);
   });
 }

@@ -78,7 +78,7 @@ void add_convert(CLI::App& root, ToolContext& context) {
           std::string("Type of matrices: ") + kOutTypes + " (default: auto, the checkpoint's own)")
       ->type_name("TYPE");
   command
-      ->add_option("--pre", options->run.job.import.pre,
+      ->add_option("--pre", options->run.job.plan.import.pre,
                    "Pre-tokenizer, where its pattern is not known to lathe")
       ->type_name("NAME");
   add_quantize_options(*command, options->run);

@@ -148,7 +148,8 @@ void add_test_options(CLI::App& app, CardOptions& job) {
 }
 
 void add_model_options(CLI::App& app, CardOptions& job) {
-  app.add_option("-m,--model", job.models, "GGUF file; may be given several times")
+  app.add_option("-m,--model", job.models,
+                 "GGUF file or checkpoint folder; may be given several times")
       ->required()
       ->type_name("FILE");
   app.add_option("--base,--kl-divergence-base", job.base,

@@ -1,4 +1,4 @@
-// lathe inspect: what a GGUF file holds. Metadata, tensors, and where its bytes go.
+// lathe inspect: what a model holds. Metadata, tensors, and where its bytes go.
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -29,11 +29,11 @@ void inspect(const InspectOptions& options) {
 }  // namespace
 
 void add_inspect(CLI::App& root, ToolContext&) {
-  CLI::App* command = root.add_subcommand("inspect", "Show what a GGUF file holds");
+  CLI::App* command = root.add_subcommand("inspect", "Show what a GGUF file or a checkpoint holds");
   const auto options = std::make_shared<InspectOptions>();
   command
       ->add_option("model,-m,--model", options->model,
-                   "GGUF file, or the first file of a split model")
+                   "GGUF file (the first, if it is split), or a checkpoint's folder")
       ->required()
       ->type_name("FILE");
   command->add_flag("--tensors", options->tensors, "List the tensors: name, shape, format, bytes");

@@ -69,7 +69,8 @@ int run(MeasureCommand& command) {
 
 void add_options(CLI::App& app, MeasureCommand& command) {
   MeasureRequest& request = command.request;
-  app.add_option("model", request.engine.model, "The model that is to be planned: a GGUF file")
+  app.add_option("model", request.engine.model,
+                 "The model that is to be planned: a GGUF file or a checkpoint folder")
       ->required()
       ->type_name("MODEL");
   app.add_option("--calibrate", request.texts,

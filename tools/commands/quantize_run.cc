@@ -187,7 +187,7 @@ int run_quantize(QuantizeCommand options, const ToolContext& context) {
     options.job.out = default_output(options.job.plan);
     say(fmt::format("the new file will be {}", options.job.out));
   }
-  options.job.import_notes = notes_on_screen();
+  options.job.plan.import_notes = notes_on_screen();
   options.job.identify = !options.dry_run;
   OutputGate gate;
   if (!options.dry_run) check_output(options.job, options.heal, gate);

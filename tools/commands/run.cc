@@ -20,6 +20,7 @@
 #include "tools/commands/options/draft_options.h"
 #include "tools/commands/options/engine_options.h"
 #include "tools/commands/options/grammar_options.h"
+#include "tools/commands/options/prompt_cache_options.h"
 #include "tools/commands/options/sampling_options.h"
 #include "tools/jobs/completion.h"
 #include "tools/jobs/text_input.h"
@@ -60,8 +61,10 @@ std::string rates_text(const RunCommand& command, const CompletionResult& result
   const GenerationResult& g = result.generation;
   const std::string drafts =
       command.request.draft.given() ? "; " + passes_text(g.passes) : std::string();
-  return fmt::format("load {:.2f} s, prompt {}, generation {}{}; seed {}", result.load_seconds,
-                     rate(g.prompt), rate(g.generated), drafts,
+  const std::string held =
+      g.n_held > 0 ? fmt::format(" (and {} from the cache)", g.n_held) : std::string();
+  return fmt::format("load {:.2f} s, prompt {}{}, generation {}{}; seed {}", result.load_seconds,
+                     rate(g.prompt), held, rate(g.generated), drafts,
                      command.request.generation.sampler.seed);
 }
 
@@ -75,7 +78,12 @@ int run(const RunCommand& command) {
   callbacks.on_text = [&](std::string_view text) { output.add(text); };
   callbacks.on_prompt = [&](double fraction) { progress.update(fraction, ""); };
   callbacks.should_stop = InterruptGuard::requested;
-  const CompletionResult result = complete(command.request, callbacks, notes_on_screen());
+  CompletionRequest request = command.request;
+  request.prompt_cache.hashing = [&](double fraction) {
+    progress.update(fraction, "hashing the model");
+    return !InterruptGuard::requested();
+  };
+  const CompletionResult result = complete(request, callbacks, notes_on_screen());
   output.add("\n");
   if (result.generation.end == GenerationEnd::kContextFull) {
     warn(fmt::format("the context of {} tokens is full (see -c)", result.n_ctx));
@@ -114,6 +122,7 @@ void add_run(CLI::App& root, ToolContext& context) {
   command->add_flag("-v,--verbose", options->verbose, "Print the speed even if nobody watches");
   command->add_flag("-e,--escape", options->escapes,
                     "\\n, \\t, \\\" and \\xHH in the text of -p mean what they stand for");
+  add_prompt_cache_options(*command, options->request.prompt_cache);
   add_chat_template_options(*command, options->request.chat_template);
   add_engine_options(*command, options->request.engine);
   add_grammar_options(*command, options->request.grammar);
@@ -129,6 +138,9 @@ void add_run(CLI::App& root, ToolContext& context) {
       request.prompt = read_text_file(options->file);
       request.prompt_name = options->file == "-" ? "standard input" : options->file;
     }
+    OutputGate gate;
+    gate.reads(options->file, "the prompt");
+    admit_prompt_cache(gate, request.engine, request.prompt_cache);
     context.exit_code = run(*options);
   });
 }

@@ -5,7 +5,6 @@
 #include <memory>
 #include <utility>
 
-#include "models/registry.h"
 #include "runtime/base/error.h"
 #include "tools/jobs/engine.h"
 #include "tools/jobs/model_type.h"
@@ -23,16 +22,16 @@ class BenchRun {
 
   bool run() {
     for (const std::string& path : request_.models) {
-      const GgufFile file = GgufFile::open(path);
-      const std::unique_ptr<Model> model = load_model(file);
+      const LoadedModel loaded(path);
+      const Model& model = *loaded.model;
       BenchSetup setup = {.cpu_info = topology_.cpu_model,
                           .model_filename = path,
-                          .traits = &model->traits(),
-                          .model_type = model_type(*model, file.metadata()),
+                          .traits = &model.traits(),
+                          .model_type = model_type(model, loaded.file.metadata()),
                           .options = {},
                           .n_threads = 0};
       for (const int n_threads : request_.n_threads) {
-        if (!bench_threads(*model, n_threads, setup)) return false;
+        if (!bench_threads(model, n_threads, setup)) return false;
       }
     }
     return true;

@@ -21,7 +21,7 @@ constexpr std::size_t kFewTokens = 4, kEnoughTokens = 20;
 
 }  // namespace
 
-CalibrateTask::CalibrateTask(const CalibrateOptions& options, const GgufFile& file,
+CalibrateTask::CalibrateTask(const CalibrateOptions& options, const TensorSource& file,
                              const ReplacedTensors* replaced, const KernelTable& kernels,
                              const Notes& notes)
     : options_(options),

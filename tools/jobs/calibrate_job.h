@@ -36,7 +36,7 @@ class CalibrateTask {
   // Opens the texts. `file` is the source of the job, or what that source is with some tensors
   // `replaced` (null: none). Error (kUsage) where the model is none that runs, and as of
   // CalibrationTexts.
-  CalibrateTask(const CalibrateOptions& options, const GgufFile& file,
+  CalibrateTask(const CalibrateOptions& options, const TensorSource& file,
                 const ReplacedTensors* replaced, const KernelTable& kernels, const Notes& notes);
   ~CalibrateTask();
 
@@ -52,7 +52,7 @@ class CalibrateTask {
   void say_what_the_text_is(const QuantizeJob& job) const;
 
   CalibrateOptions options_;
-  const GgufFile& file_;
+  const TensorSource& file_;
   const KernelTable& kernels_;
   Notes notes_;
   std::unique_ptr<Model> model_;

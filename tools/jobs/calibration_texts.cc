@@ -55,7 +55,7 @@ std::string shown(char c) {
 
 }  // namespace
 
-CalibrationTexts::CalibrationTexts(const GgufFile& file, const CalibrationTextOptions& options)
+CalibrationTexts::CalibrationTexts(const TensorSource& file, const CalibrationTextOptions& options)
     : n_ctx_(options.n_ctx == 0 ? kEvalContext : options.n_ctx) {
   if (options.files.empty()) throw usage_error("calibration needs a text");
   const std::size_t tokens = options.max_tokens == 0 ? kCalibrationTokens : options.max_tokens;
@@ -75,7 +75,7 @@ CalibrationTexts::CalibrationTexts(const GgufFile& file, const CalibrationTextOp
 
 // Chunks of the texts in which every third token is another: one of the whole vocabulary, or, every
 // second time, one that is a single byte. So tokens that the texts lack are seen behind real ones.
-void CalibrationTexts::add_vocabulary(const GgufFile& file, double share) {
+void CalibrationTexts::add_vocabulary(const TensorSource& file, double share) {
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata(), file.path());
   RandomNumbers random;
   TokenDeck all(random), bytes(random);
@@ -98,8 +98,8 @@ void CalibrationTexts::add_vocabulary(const GgufFile& file, double share) {
   }
 }
 
-void CalibrationTexts::add_text(const GgufFile& file, const std::string& path, std::size_t budget,
-                                double weight) {
+void CalibrationTexts::add_text(const TensorSource& file, const std::string& path,
+                                std::size_t budget, double weight) {
   TextOrigin origin;
   const TextChunks text =
       open_text(file, {.files = {path}}, {.model = file.path(), .n_ctx = n_ctx_}, &origin);
@@ -131,7 +131,7 @@ std::string CalibrationTexts::tokens_sha256() const {
   return digest.hex();
 }
 
-std::string CalibrationTexts::missing_characters(const GgufFile& file) const {
+std::string CalibrationTexts::missing_characters(const TensorSource& file) const {
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata(), file.path());
   std::set<char> all, seen;
   std::set<Token> used;

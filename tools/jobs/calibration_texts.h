@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "quant/calibrate/calibration_set.h"
-#include "runtime/gguf/gguf_file.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 
@@ -27,7 +27,7 @@ class CalibrationTexts {
   // Each text gives the same number of tokens where it has as many, from chunks spread over all of
   // it, and counts the same in any case; every eighth chunk of each is held out. Error (kUsage) for
   // a text of fewer than two chunks, (kBadInput) for one that cannot be read.
-  CalibrationTexts(const GgufFile& file, const CalibrationTextOptions& options);
+  CalibrationTexts(const TensorSource& file, const CalibrationTextOptions& options);
   CalibrationTexts(const CalibrationTexts&) = delete;
   CalibrationTexts& operator=(const CalibrationTexts&) = delete;
 
@@ -40,11 +40,12 @@ class CalibrationTexts {
 
   // What the texts lack of the vocabulary: single ASCII characters that are tokens and never occur,
   // as "\n < |"; empty when none is missing.
-  std::string missing_characters(const GgufFile& file) const;
+  std::string missing_characters(const TensorSource& file) const;
 
  private:
-  void add_text(const GgufFile& file, const std::string& path, std::size_t budget, double weight);
-  void add_vocabulary(const GgufFile& file, double share);
+  void add_text(const TensorSource& file, const std::string& path, std::size_t budget,
+                double weight);
+  void add_vocabulary(const TensorSource& file, double share);
 
   std::size_t n_ctx_;
   std::vector<std::vector<BatchItem>> chunks_;

@@ -29,7 +29,7 @@ class CardJob {
         base_(open_base(options.base)) {
     open_models();
     open_text_part();
-    const GgufFile& first = models_.front()->file;
+    const TensorSource& first = models_.front()->file;
     const Tokenizer tokenizer = Tokenizer::from_metadata(first.metadata(), first.path());
     if (!text_) say_all(tokenizer.warnings());
     for (std::size_t i = 0; i < std::size(kCardTests); ++i) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "models/registry.h"
 #include "runtime/base/atomic_file.h"
@@ -84,7 +85,8 @@ struct Chat::State {
         open(r.engine, r.isa),
         tokenizer(Tokenizer::from_metadata(open.file.metadata(), r.engine.model)),
         chat(open_chat_template(r.chat_template, open.file, tokenizer)),
-        tools(tools_of(r.tools_file)) {
+        tools(tools_of(r.tools_file)),
+        kept(r.prompt_cache) {
     for (const std::string& warning : tokenizer.warnings()) notes.warn(warning);
     for (const std::string& warning : metadata_warnings(open.file.metadata())) notes.warn(warning);
     const std::size_t trained = open.model->traits().n_ctx_train;
@@ -96,6 +98,7 @@ struct Chat::State {
                                         session_options(r.engine, n_ctx, r.draft.n_rows()));
     draft = std::make_unique<OpenDraft>(r.draft, r.engine, open, tokenizer, n_ctx);
     stats.speculates = r.draft.given();
+    kept.load(open, {}, *session);  // refuses here what is no cache of this run
     if (!r.chat_template.system.empty()) {
       messages.push_back(message("system", r.chat_template.system));
     }
@@ -118,7 +121,9 @@ struct Chat::State {
   std::size_t n_ctx = 0;
   std::unique_ptr<Session> session;
   std::unique_ptr<OpenDraft> draft;
-  std::vector<Token> held;  // what the session holds
+  KeptPrompt kept;
+  bool kept_is_used = false;  // by the first reply
+  std::vector<Token> held;    // what the session holds
   Json messages = Json::array();
   std::uint64_t n_replies = 0;  // ever: each has draws of its own
   ChatStats stats;
@@ -156,6 +161,7 @@ std::vector<Token> Chat::State::prompt(std::size_t* n_left_out) const {
 ChatReply Chat::State::reply(const GenerationCallbacks& callbacks) {
   ChatReply reply;
   const std::vector<Token> tokens = prompt(&reply.n_left_out);
+  if (!std::exchange(kept_is_used, true)) held = kept.load(open, tokens, *session);
   GenerationOptions options = request.generation;
   options.sampler.seed += n_replies++;
   GenerationCallbacks kept = callbacks;
@@ -291,6 +297,10 @@ void Chat::load(const std::string& path) {
   Json messages = Json::parse(read_text_file(path), nullptr, false);
   check_messages(messages, path);
   state_->messages = std::move(messages);
+}
+
+void Chat::keep_prompt() const {
+  state_->kept.save(state_->held, state_->held.size(), *state_->session);
 }
 
 ChatStats Chat::stats() const {

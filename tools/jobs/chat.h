@@ -19,6 +19,7 @@
 #include "tools/jobs/draft.h"
 #include "tools/jobs/engine.h"
 #include "tools/jobs/grammar_input.h"
+#include "tools/jobs/kept_prompt.h"
 
 namespace lathe {
 
@@ -31,6 +32,7 @@ struct ChatRequest {
   std::string tools_file;       // JSON list of tools that the model may call; empty: none
   bool stop_when_full = false;  // an Error instead of leaving out the oldest turns
   DraftOptions draft;
+  PromptCacheOptions prompt_cache;
 };
 
 struct ChatReply {
@@ -77,6 +79,9 @@ class Chat {
   // holds no conversation.
   void save(const std::string& path) const;
   void load(const std::string& path);
+
+  // Keeps what the model has read for the next conversation that begins so (--prompt-cache).
+  void keep_prompt() const;
 
   ChatStats stats() const;
 

@@ -23,7 +23,7 @@ void require_known(const std::string& text) {
 
 }  // namespace
 
-ChatTemplate open_chat_template(const ChatTemplateOptions& options, const GgufFile& file,
+ChatTemplate open_chat_template(const ChatTemplateOptions& options, const TensorSource& file,
                                 const Tokenizer& tokenizer) {
   if (!options.file.empty()) {
     return ChatTemplate(read_text_file(options.file), options.file, tokenizer);

@@ -20,7 +20,7 @@ struct ChatTemplateOptions {
 
 // Error (kUsage) for a model whose file has no template where none is given, naming what to do;
 // (kBadInput) for a template that is none.
-ChatTemplate open_chat_template(const ChatTemplateOptions& options, const GgufFile& file,
+ChatTemplate open_chat_template(const ChatTemplateOptions& options, const TensorSource& file,
                                 const Tokenizer& tokenizer);
 
 // One question, with the system prompt where one is given, as tokens.

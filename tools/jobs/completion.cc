@@ -25,7 +25,7 @@ std::size_t context_size(const CompletionRequest& request, const ModelTraits& tr
   return std::min(traits.n_ctx_train, std::max(kDefaultContext, n_prompt + more));
 }
 
-std::vector<Token> tokens_of(const CompletionRequest& request, const GgufFile& file,
+std::vector<Token> tokens_of(const CompletionRequest& request, const TensorSource& file,
                              const Tokenizer& tokenizer) {
   const ChatTemplateOptions& chat = request.chat_template;
   if (!chat.given()) return prompt_tokens(tokenizer, request.prompt);
@@ -61,10 +61,14 @@ CompletionResult complete(const CompletionRequest& request, const GenerationCall
   const OpenDraft draft(request.draft, request.engine, open, tokenizer, result.n_ctx);
   GenerationOptions options = request.generation;
   options.grammar = over_vocabulary(grammar, tokenizer);
+  KeptPrompt kept(request.prompt_cache);
+  const std::vector<Token> held = kept.load(open, tokens, session);
   result.load_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  result.generation = generate_finite(open, session, tokenizer, tokens, options, callbacks, {},
+  result.generation = generate_finite(open, session, tokenizer, tokens, options, callbacks, held,
                                       draft.speculation());
+  const std::span<const Token> now_held = result.generation.tokens;
+  kept.save(now_held.first(result.generation.n_kept), tokens.size(), session);
   return result;
 }
 

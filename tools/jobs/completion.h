@@ -9,6 +9,7 @@
 #include "tools/jobs/draft.h"
 #include "tools/jobs/engine.h"
 #include "tools/jobs/grammar_input.h"
+#include "tools/jobs/kept_prompt.h"
 
 namespace lathe {
 
@@ -22,6 +23,7 @@ struct CompletionRequest {
   ChatTemplateOptions chat_template;
   GrammarOptions grammar;  // of what is generated
   DraftOptions draft;
+  PromptCacheOptions prompt_cache;
 };
 
 struct CompletionResult {
@@ -32,7 +34,7 @@ struct CompletionResult {
 
 // Error (kUsage) for a prompt that the context does not hold; (kBadInput) for a grammar that is
 // none, before the model is opened; (kFailed) for a model whose numbers are not finite, naming
-// layer and weight.
+// layer and weight; as of KeptPrompt.
 CompletionResult complete(const CompletionRequest& request, const GenerationCallbacks& callbacks,
                           const Notes& notes);
 

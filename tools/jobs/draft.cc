@@ -1,6 +1,5 @@
 #include "tools/jobs/draft.h"
 
-#include "models/registry.h"
 #include "runtime/base/error.h"
 #include "runtime/speculation/lookup_drafter.h"
 #include "runtime/speculation/model_drafter.h"
@@ -20,17 +19,17 @@ OpenDraft::OpenDraft(const DraftOptions& options, const EngineOptions& engine, O
 
 void OpenDraft::open_model(const DraftOptions& options, const EngineOptions& engine,
                            OpenModel& model, const Tokenizer& tokenizer, std::size_t n_ctx) {
-  file_ = GgufFile::open(options.model);
-  require_same_vocabulary(tokenizer, Tokenizer::from_metadata(file_->metadata(), options.model),
-                          options.model);
-  model_ = load_model(*file_);
-  const std::size_t n_vocab = model_->traits().n_vocab;
+  loaded_.emplace(options.model);
+  const Model& draft = *loaded_->model;
+  require_same_vocabulary(
+      tokenizer, Tokenizer::from_metadata(loaded_->file.metadata(), options.model), options.model);
+  const std::size_t n_vocab = draft.traits().n_vocab;
   if (n_vocab != model.model->traits().n_vocab) {
     throw bad_input(options.model, "logits of " + std::to_string(n_vocab) +
                                        " tokens, the model's " +
                                        std::to_string(model.model->traits().n_vocab));
   }
-  session_ = std::make_unique<Session>(*model_, model.kernels, model.pool,
+  session_ = std::make_unique<Session>(draft, model.kernels, model.pool,
                                        session_options(engine, n_ctx, 1));
   drafter_ = std::make_unique<ModelDrafter>(*session_, options.least_probability);
 }

@@ -38,8 +38,7 @@ class OpenDraft {
   void open_model(const DraftOptions& options, const EngineOptions& engine, OpenModel& model,
                   const Tokenizer& tokenizer, std::size_t n_ctx);
 
-  std::optional<GgufFile> file_;
-  std::unique_ptr<Model> model_;
+  std::optional<LoadedModel> loaded_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Drafter> drafter_;
   std::unique_ptr<Speculation> speculation_;

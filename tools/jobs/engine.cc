@@ -1,6 +1,9 @@
 #include "tools/jobs/engine.h"
 
+#include <algorithm>
+
 #include "kernels/tiers.h"
+#include "models/import/import_checkpoint.h"
 #include "models/registry.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
@@ -9,9 +12,10 @@
 namespace lathe {
 Format cache_format(const std::string& name) {
   Format format = Format::F16;
-  if (!format_from_name(name, &format) || (format != Format::F32 && format != Format::F16 &&
-                                           format != Format::BF16 && format != Format::Q8_0)) {
-    throw usage_error("a KV cache is f32, f16, bf16 or q8_0, not " + quoted(name));
+  const auto formats = cache_formats();
+  if (!format_from_name(name, &format) ||
+      std::find(formats.begin(), formats.end(), format) == formats.end()) {
+    throw usage_error("a KV cache is one of " + cache_format_names() + ", not " + quoted(name));
   }
   return format;
 }
@@ -35,10 +39,14 @@ KernelTable kernels_of(const std::string& isa) {
   return kernels;
 }
 
+LoadedModel::LoadedModel(const std::string& path)
+    : source(open_source(path)), file(*source), model(load_model(file)) {}
+
 OpenModel::OpenModel(const EngineOptions& options, const std::string& isa)
     : kernels(kernels_of(isa)),
       pool(ThreadPoolOptions{.n_threads = options.n_threads}),
-      file(GgufFile::open(options.model)),
+      source(open_source(options.model)),
+      file(*source),
       model(load_model(file)) {}
 
 SessionOptions session_options(const EngineOptions& options, std::size_t n_ctx,

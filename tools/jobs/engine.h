@@ -7,16 +7,16 @@
 #include <string_view>
 
 #include "kernels/kernel_table.h"
-#include "runtime/gguf/gguf_file.h"
 #include "runtime/identity/run_identity.h"
 #include "runtime/machine/thread_pool.h"
 #include "runtime/model.h"
 #include "runtime/session.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 
 struct EngineOptions {
-  std::string model;
+  std::string model;      // a GGUF file, or the folder of a checkpoint
   int n_threads = 0;      // 0: one per physical core
   std::size_t n_ctx = 0;  // 0: the job's own choice
   std::size_t n_batch = 2048;
@@ -34,16 +34,26 @@ KernelTable kernels_of(const std::string& isa);
 // "scalar avx2 avx512": the tiers of this build that this CPU supports.
 std::string supported_tiers();
 
-// A model with what runs it, in the order in which one needs the other. Not to be moved: the model
-// points into the file.
+// A model and what it points into. Not to be moved.
+struct LoadedModel {
+  // Error (kBadInput) for what is no model.
+  explicit LoadedModel(const std::string& path);
+
+  const std::unique_ptr<const TensorSource> source;
+  const TensorSource& file;  // *source: a GGUF file, or the folder of a checkpoint
+  const std::unique_ptr<const Model> model;
+};
+
+// The same with what runs it, in the order in which one needs the other.
 struct OpenModel {
-  // Error (kUsage) for an unknown tier, (kBadInput) for a file that is no model.
+  // Error (kUsage) for an unknown tier, (kBadInput) for what is no model.
   OpenModel(const EngineOptions& options, const std::string& isa);
 
   KernelTable kernels;
   ThreadPool pool;  // before the file: it decides where pages go (NUMA)
-  GgufFile file;
-  std::unique_ptr<Model> model;
+  const std::unique_ptr<const TensorSource> source;
+  const TensorSource& file;  // *source
+  const std::unique_ptr<const Model> model;
 };
 
 // The format of a KV cache by name. Error (kUsage) where there can be none.

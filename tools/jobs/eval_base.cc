@@ -1,11 +1,6 @@
 #include "tools/jobs/eval_base.h"
 
-#include "models/registry.h"
-
 namespace lathe {
-
-LoadedModel::LoadedModel(const std::string& path)
-    : file(GgufFile::open(path)), model(load_model(file)) {}
 
 EvalBase open_base(const std::string& path) {
   if (path.empty()) return {};

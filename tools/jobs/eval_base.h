@@ -5,19 +5,9 @@
 #include <string>
 
 #include "quant/eval/base/divergence_base.h"
-#include "runtime/gguf/gguf_file.h"
-#include "runtime/model.h"
+#include "tools/jobs/engine.h"
 
 namespace lathe {
-
-// A model and the file that it points into.
-struct LoadedModel {
-  // Error (kBadInput) for a file that is no model.
-  explicit LoadedModel(const std::string& path);
-
-  GgufFile file;
-  std::unique_ptr<Model> model;
-};
 
 struct EvalBase {
   std::unique_ptr<LoadedModel> model;    // one of these two,

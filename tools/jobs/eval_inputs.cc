@@ -58,7 +58,8 @@ void put_test(RunIdentity& of, const TestInput& test) {
 
 }  // namespace
 
-ModelInput describe_model(const GgufFile& file, ThreadPool& pool, const ReadProgress& progress) {
+ModelInput describe_model(const TensorSource& file, ThreadPool& pool,
+                          const ReadProgress& progress) {
   const ModelIdentity identity = model_identity(file, {.pool = &pool, .progress = progress});
   return {.path = file.path(),
           .name = path_tail(file.path(), 1),

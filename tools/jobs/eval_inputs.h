@@ -15,8 +15,8 @@
 #include "quant/eval/eval_checkpoint.h"
 #include "quant/eval/tasks/read_tasks.h"
 #include "quant/eval/text_chunks.h"
-#include "runtime/gguf/gguf_file.h"
 #include "runtime/machine/thread_pool.h"
+#include "runtime/tensor_source.h"
 #include "tools/jobs/engine.h"
 #include "tools/jobs/texts.h"
 
@@ -71,7 +71,7 @@ struct EvalInputs {
 using ReadProgress = std::function<bool(double fraction)>;
 
 // Error (kFailed) when stopped.
-ModelInput describe_model(const GgufFile& file, ThreadPool& pool,
+ModelInput describe_model(const TensorSource& file, ThreadPool& pool,
                           const ReadProgress& progress = {});
 BaseFileInput describe_base(const DivergenceBase& base, const ReadProgress& progress = {});
 TextInput describe_text(const TextChunks& text, const TextOptions& options,

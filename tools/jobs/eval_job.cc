@@ -46,7 +46,8 @@ std::vector<int> skipped_layers(const std::string& list, const Model& model) {
   return parse_layer_list(list, static_cast<int>(model.traits().n_layer), "--skip-layers");
 }
 
-ModelInput describe_model(const GgufFile& file, ThreadPool& pool, const EvalCallbacks& callbacks) {
+ModelInput describe_model(const TensorSource& file, ThreadPool& pool,
+                          const EvalCallbacks& callbacks) {
   return describe_model(file, pool, reading(file.path(), callbacks));
 }
 

@@ -72,7 +72,8 @@ class MeasuredWork {
 std::vector<int> skipped_layers(const std::string& list, const Model& model);
 
 // Read a model or a base file for its fingerprint, as a step of the job's progress.
-ModelInput describe_model(const GgufFile& file, ThreadPool& pool, const EvalCallbacks& callbacks);
+ModelInput describe_model(const TensorSource& file, ThreadPool& pool,
+                          const EvalCallbacks& callbacks);
 BaseFileInput describe_base(const DivergenceBase& base, const EvalCallbacks& callbacks);
 
 }  // namespace lathe

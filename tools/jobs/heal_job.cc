@@ -51,7 +51,7 @@ std::string hash_of_tokens(const TextChunks& text) {
 
 class HealJob {
  public:
-  HealJob(const GgufFile& file, const std::vector<int>& pruned, const HealRequest& request,
+  HealJob(const TensorSource& file, const std::vector<int>& pruned, const HealRequest& request,
           const HealKeeping& keeping, const KernelTable& kernels, ThreadPool& pool,
           const Notes& notes, const JobProgress& progress)
       : file_(file),
@@ -149,7 +149,7 @@ class HealJob {
     return {meters[0].summary(true), meters[1].summary(true)};
   }
 
-  const GgufFile& file_;
+  const TensorSource& file_;
   const std::vector<int>& pruned_;
   const HealRequest& request_;
   const HealKeeping& keeping_;
@@ -164,7 +164,7 @@ class HealJob {
 
 }  // namespace
 
-HealOutcome heal_model(const GgufFile& file, const std::vector<int>& pruned,
+HealOutcome heal_model(const TensorSource& file, const std::vector<int>& pruned,
                        const HealRequest& request, const HealKeeping& keeping,
                        const KernelTable& kernels, ThreadPool& pool, const Notes& notes,
                        const JobProgress& progress) {

@@ -10,7 +10,7 @@
 #include "quant/eval/divergence.h"
 #include "quant/heal/heal_layers.h"
 #include "runtime/base/notes.h"
-#include "runtime/gguf/gguf_file.h"
+#include "runtime/tensor_source.h"
 #include "tools/jobs/job_progress.h"
 #include "tools/jobs/runner.h"
 #include "tools/jobs/texts.h"
@@ -52,7 +52,7 @@ struct HealOutcome {
 // `file` is the model, `pruned` (ascending) the layers that it will lose. Error (kUsage) for texts
 // that are too short, models that are not in a float format, and what memory cannot hold; (kFailed)
 // when stopped.
-HealOutcome heal_model(const GgufFile& file, const std::vector<int>& pruned,
+HealOutcome heal_model(const TensorSource& file, const std::vector<int>& pruned,
                        const HealRequest& request, const HealKeeping& keeping,
                        const KernelTable& kernels, ThreadPool& pool, const Notes& notes,
                        const JobProgress& progress);

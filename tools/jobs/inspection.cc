@@ -2,12 +2,14 @@
 
 #include <utility>
 
+#include "models/import/import_checkpoint.h"
+
 namespace lathe {
 
 Inspection inspect_file(const std::string& path) {
-  GgufFile file = GgufFile::open(path);
-  SizeSummary sizes = summarize_sizes(file.tensors());
-  return {std::move(file), std::move(sizes)};
+  auto source = open_source(path);
+  SizeSummary sizes = summarize_sizes(source->tensors());
+  return {std::move(source), std::move(sizes)};
 }
 
 }  // namespace lathe

@@ -1,19 +1,20 @@
-// The job of `lathe inspect`: a file and where its bytes go.
+// The job of `lathe inspect`: a model and where its bytes go.
 #pragma once
 
+#include <memory>
 #include <string>
 
-#include "runtime/gguf/gguf_file.h"
 #include "runtime/gguf/size_summary.h"
+#include "runtime/tensor_source.h"
 
 namespace lathe {
 
 struct Inspection {
-  GgufFile file;
+  std::unique_ptr<const TensorSource> source;
   SizeSummary sizes;
 };
 
-// Error (kBadInput) for a file that is no GGUF file.
+// A GGUF file or the folder of a checkpoint. Error (kBadInput) for what is neither.
 Inspection inspect_file(const std::string& path);
 
 }  // namespace lathe

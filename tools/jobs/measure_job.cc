@@ -25,15 +25,6 @@
 namespace lathe {
 namespace {
 
-// The model whose gradients are taken, where it is another file.
-struct OtherModel {
-  explicit OtherModel(const std::string& path)
-      : file(GgufFile::open(path)), model(load_model(file)) {}
-
-  GgufFile file;
-  std::unique_ptr<Model> model;
-};
-
 class MeasureJob {
  public:
   MeasureJob(const MeasureRequest& request, const Notes& notes, const JobProgress& progress)
@@ -60,7 +51,7 @@ class MeasureJob {
   }
 
  private:
-  const GgufFile& gradient_file() const noexcept { return other_ ? other_->file : open_.file; }
+  const TensorSource& gradient_file() const noexcept { return other_ ? other_->file : open_.file; }
   GradientModel gradient_model() const noexcept {
     if (other_) return {*other_->model, other_->file.files()};
     return {*open_.model, open_.file.files()};
@@ -75,7 +66,7 @@ class MeasureJob {
     };
   }
 
-  ModelIdentity identity_of(const GgufFile& file) {
+  ModelIdentity identity_of(const TensorSource& file) {
     return model_identity(file, {.pool = &open_.pool, .progress = [&](double) {
                                    return !progress_ || progress_(0.0, "hashing the model");
                                  }});
@@ -179,7 +170,7 @@ class MeasureJob {
   const Notes& notes_;
   const JobProgress& progress_;
   OpenModel open_;
-  std::optional<OtherModel> other_;
+  std::optional<LoadedModel> other_;  // whose gradients are taken, where it is another file
   ModelHeader header_;
   CostFile costs_;
 };

@@ -44,7 +44,7 @@ class MeasuredPlanJob {
     for (const std::string& size : options.sizes) sizes_.push_back(parse_byte_size(size, "--size"));
     PlanOptions plan = without_recipe(options);
     std::string weights;
-    plan.identify = [&](const GgufFile& file) {
+    plan.identify = [&](const TensorSource& file) {
       ModelIdentity identity = model_identity(
           file, {.progress = [&](double f) { return go_on(f, "hashing the model"); }});
       weights = identity.weights;

@@ -4,14 +4,12 @@
 
 #include <utility>
 
-#include "models/import/import_checkpoint.h"
 #include "models/registry.h"
 #include "quant/imatrix/imatrix_origin.h"
 #include "quant/plan/layer_list.h"
 #include "quant/plan/plan_file.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
-#include "tools/jobs/plan_source.h"
 
 namespace lathe {
 namespace {
@@ -123,12 +121,11 @@ Plan plan_of(const PlanOptions& options, const ModelHeader& model) {
                                    : plan_for_model(read_plan(options.plan_file), model);
 }
 
-PlannedModel plan_source(const PlanOptions& options, std::unique_ptr<TensorSource> source,
-                         std::optional<ModelIdentity> identity) {
-  check_any(options);
+PlannedModel plan_model(const PlanOptions& options) {
+  check_any(options);  // before the model is opened
   PlannedModel model;
-  model.source = std::move(source);
-  model.identity = std::move(identity);
+  model.source = open_source(options.model, options.import, options.import_notes);
+  if (options.identify) model.identity = options.identify(*model.source);
   model.header = read_model_header(*model.source);
   if (!options.imatrix.empty()) {
     model.imatrix = read_imatrix(options.imatrix);
@@ -138,16 +135,6 @@ PlannedModel plan_source(const PlanOptions& options, std::unique_ptr<TensorSourc
   }
   model.plan = plan_of(options, model.header);
   return model;
-}
-
-PlannedModel plan_model(const PlanOptions& options) {
-  check_any(options);  // before the model is opened
-  if (is_checkpoint(options.model)) {
-    return plan_source(options, open_source(options.model), std::nullopt);
-  }
-  auto file = std::make_unique<GgufFile>(GgufFile::open(options.model));
-  auto identity = options.identify ? std::optional(options.identify(*file)) : std::nullopt;
-  return plan_source(options, std::move(file), std::move(identity));
 }
 
 }  // namespace lathe

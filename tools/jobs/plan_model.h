@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "models/import/import_checkpoint.h"
 #include "quant/imatrix/imatrix.h"
 #include "quant/pipeline/quantize.h"
 #include "quant/plan/plan.h"
-#include "runtime/gguf/gguf_file.h"
 #include "runtime/identity/fingerprint.h"
 #include "runtime/tensor_source.h"
 
@@ -23,9 +23,11 @@ struct RuleOption {
 };
 
 struct PlanOptions {
-  std::string model;
-  std::string recipe;     // name or number; empty where there is a plan file
-  std::string plan_file;  // everything below but imatrix and allow_requantize is in it
+  std::string model;          // a GGUF file, or the folder of a checkpoint,
+  ImportOptions import = {};  // which is read so,
+  Notes import_notes = {};    // and what of it is left out
+  std::string recipe;         // name or number; empty where there is a plan file
+  std::string plan_file;      // everything below but imatrix and allow_requantize is in it
   std::string imatrix;
   std::string output_type, embedding_type;
   std::vector<RuleOption> rules;  // in the order in which they were given
@@ -39,7 +41,7 @@ struct PlanOptions {
   bool allow_foreign_imatrix = false;
   bool calibrated = false;  // codes are chosen by calibration: every column has its importance
   // What the source is, all of its bytes; without, importance matrices are told by norms alone.
-  std::function<ModelIdentity(const GgufFile&)> identify = {};
+  std::function<ModelIdentity(const TensorSource&)> identify = {};
 };
 
 // A model, what becomes of it, and what it is done with.

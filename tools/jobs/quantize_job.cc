@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "models/import/import_checkpoint.h"
 #include "models/registry.h"
 #include "quant/heal/healed_source.h"
 #include "quant/pipeline/provenance.h"
@@ -14,7 +15,6 @@
 #include "runtime/base/quote.h"
 #include "runtime/checkpoint/file_hashes.h"
 #include "runtime/text/tokenizer.h"
-#include "tools/jobs/plan_source.h"
 #include "tools/jobs/rehearsal.h"
 
 namespace lathe {
@@ -81,8 +81,8 @@ PlanOptions with_identity(const QuantizeOptions& options) {
   PlanOptions plan = options.plan;
   plan.calibrated = options.calibrate.wanted();
   if (options.identify) {
-    plan.identify = [&](const GgufFile& file) {
-      return model_identity(file, {.progress = options.hashing});
+    plan.identify = [&](const TensorSource& source) {
+      return model_identity(source, {.progress = options.hashing});
     };
   }
   return plan;
@@ -91,7 +91,7 @@ PlanOptions with_identity(const QuantizeOptions& options) {
 // The files of a checkpoint, each as "NAME SHA256": what hubs say of them, too.
 MetadataEntry checkpoint_provenance(const TensorSource& source, const HashProgress& progress) {
   ThreadPool pool({.pin = false});
-  const auto files = dynamic_cast<const CheckpointSource&>(source).files();
+  const auto files = source.files();
   const std::vector<std::string> hashes = sha256_of_files(files, pool, progress);
   StringList list;
   for (std::size_t i = 0; i < hashes.size(); ++i) {
@@ -99,19 +99,6 @@ MetadataEntry checkpoint_provenance(const TensorSource& source, const HashProgre
     list.push_back(fmt::format("{} {}", path.filename().string(), hashes[i]));
   }
   return {"lathe.convert.files", Value::strings(std::move(list))};
-}
-
-// A checkpoint is read whole to say what it is, at each run.
-PlannedModel open_and_plan(const QuantizeOptions& options) {
-  const PlanOptions plan = with_identity(options);
-  if (!is_checkpoint(plan.model)) return plan_model(plan);
-  auto source = open_source(plan.model, options.import, options.import_notes);
-  std::optional<ModelIdentity> identity;
-  if (options.identify) {
-    ThreadPool pool({.pin = false});
-    identity = source_identity(*source, pool, options.hashing);
-  }
-  return plan_source(plan, std::move(source), std::move(identity));
 }
 
 }  // namespace
@@ -130,7 +117,7 @@ std::string default_output(const PlanOptions& options) {
 }
 
 QuantizeTask::QuantizeTask(const QuantizeOptions& options)
-    : options_(options), model_(open_and_plan(options)) {
+    : options_(options), model_(plan_model(with_identity(options))) {
   if (!options.reuse.empty()) older_ = GgufFile::open(options.reuse);
   if (options.identify && options.provenance && is_checkpoint(options.plan.model)) {
     steps_.push_back(checkpoint_provenance(*model_.source, options.hashing));
@@ -157,9 +144,6 @@ void QuantizeTask::make_job() {
 
 HealOutcome QuantizeTask::heal(const HealRequest& request, const KernelTable& kernels,
                                ThreadPool& pool, const Notes& notes, const JobProgress& progress) {
-  const auto* file = dynamic_cast<const GgufFile*>(model_.source.get());
-  if (file == nullptr)
-    throw usage_error("--heal runs the model, for which it must be a GGUF file: convert it first");
   refuse_without_kept_work();
   check_before_work(*job_);
   const HealKeeping keeping{
@@ -167,8 +151,8 @@ HealOutcome QuantizeTask::heal(const HealRequest& request, const KernelTable& ke
       .source_fingerprint = model_.identity ? model_.identity->fingerprint : "",
       .gate = job_->gate == nullptr ? OutputGate{} : *job_->gate,
       .resume = options_.resume};
-  HealOutcome outcome = heal_model(*file, model_.plan.pruned_layers, request, keeping, kernels,
-                                   pool, notes, progress);
+  HealOutcome outcome = heal_model(*model_.source, model_.plan.pruned_layers, request, keeping,
+                                   kernels, pool, notes, progress);
   healed_files_ = std::move(outcome.files);
   for (MetadataEntry& step :
        heal_provenance(outcome, model_.identity ? model_.identity->fingerprint : "")) {
@@ -177,7 +161,9 @@ HealOutcome QuantizeTask::heal(const HealRequest& request, const KernelTable& ke
   if (model_.imatrix) take_importance(outcome.result, *model_.imatrix);
   model_.source =
       std::make_unique<HealedSource>(std::move(model_.source), std::move(outcome.result.tensors));
-  if (model_.identity) model_.identity = source_identity(*model_.source, pool, options_.hashing);
+  if (model_.identity) {
+    model_.identity = model_identity(*model_.source, {.pool = &pool, .progress = options_.hashing});
+  }
   make_job();
   return outcome;
 }
@@ -205,15 +191,11 @@ void QuantizeTask::refuse_without_kept_work() const {
 void QuantizeTask::calibrate(const KernelTable& kernels, ThreadPool& pool) {
   const auto* healed = dynamic_cast<const HealedSource*>(model_.source.get());
   const TensorSource& opened = healed == nullptr ? *model_.source : healed->original();
-  const auto* file = dynamic_cast<const GgufFile*>(&opened);
-  if (file == nullptr)
-    throw usage_error(
-        "--calibrate runs the model, for which it must be a GGUF file: convert it first");
   refuse_without_kept_work();
   CalibrateOptions options = options_.calibrate;
   options.resume = options_.resume;
   calibration_ = std::make_unique<CalibrateTask>(
-      options, *file, healed == nullptr ? nullptr : &healed->replaced(), kernels, options_.notes);
+      options, opened, healed == nullptr ? nullptr : &healed->replaced(), kernels, options_.notes);
   used_ = UsedCalibration{calibration_->origin(), calibration_->fingerprint(*job_), nullptr};
   job_->calibration = &*used_;
   check_before_work(*job_, job_->plan.bytes());

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "kernels/kernel_table.h"
-#include "models/import/import_checkpoint.h"
 #include "quant/calibrate/use_calibration.h"
 #include "quant/pipeline/quantize.h"
 #include "runtime/gguf/gguf_file.h"
@@ -21,9 +20,7 @@ namespace lathe {
 
 struct QuantizeOptions {
   PlanOptions plan;
-  ImportOptions import = {};  // of a checkpoint
-  Notes import_notes = {};    // what is left out of one
-  std::string out;            // empty: default_output()
+  std::string out;  // empty: default_output()
   std::string reuse;
   SplitRequest split;
   CalibrateOptions calibrate;

@@ -2,13 +2,14 @@
 
 #include <optional>
 
+#include "models/import/import_checkpoint.h"
 #include "quant/imatrix/imatrix.h"
 #include "runtime/identity/fingerprint.h"
 
 namespace lathe {
 namespace {
 
-ModelIdentity identity_of(const GgufFile& file, ThreadPool& pool, const JobProgress& progress) {
+ModelIdentity identity_of(const TensorSource& file, ThreadPool& pool, const JobProgress& progress) {
   return model_identity(file, {.pool = &pool, .progress = [&](double fraction) {
                                  return progress(fraction, "hashing the model");
                                }});
@@ -19,7 +20,8 @@ void measure_weights(const StatsRequest& request, const std::string& isa, const 
                      TableStats& out) {
   const KernelTable kernels = kernels_of(isa);
   ThreadPool pool({.n_threads = request.engine.n_threads});
-  const GgufFile model = GgufFile::open(request.engine.model);
+  const auto source = open_source(request.engine.model);
+  const TensorSource& model = *source;
   const ModelIdentity identity = identity_of(model, pool, progress);
   out.model = {model.path(), identity.fingerprint};
   if (imatrix) {

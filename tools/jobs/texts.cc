@@ -68,8 +68,8 @@ std::size_t eval_context(const EngineOptions& options) noexcept {
   return options.n_ctx == 0 ? kEvalContext : options.n_ctx;
 }
 
-TextChunks open_text(const GgufFile& file, const TextOptions& text, const EngineOptions& options,
-                     TextOrigin* origin) {
+TextChunks open_text(const TensorSource& file, const TextOptions& text,
+                     const EngineOptions& options, TextOrigin* origin) {
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata(), file.path());
   const bool has_bos =
       tokenizer.add_bos() && tokenizer.bos() != kNoToken && !(text.compat && text.stride > 0);

@@ -44,8 +44,8 @@ std::size_t eval_context(const EngineOptions& options) noexcept;
 
 // Reads and tokenizes the texts (plain, zstd or JSON lines, runtime/text/text_file.h) as `file`'s
 // vocabulary has it.
-TextChunks open_text(const GgufFile& file, const TextOptions& text, const EngineOptions& options,
-                     TextOrigin* origin = nullptr);
+TextChunks open_text(const TensorSource& file, const TextOptions& text,
+                     const EngineOptions& options, TextOrigin* origin = nullptr);
 
 // The files as one text for people: "a.txt, b.txt".
 std::string text_names(const TextOptions& text);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/quote.h"
+#include "runtime/gguf/gguf_file.h"
 #include "runtime/gguf/shape_text.h"
 #include "tools/report/document.h"
 #include "tools/report/text_table.h"
@@ -84,14 +85,19 @@ std::string formats_text(const SizeGroup& group) {
 }
 
 std::string overview_text(const Inspection& inspection) {
-  const GgufFile& file = inspection.file;
+  const TensorSource& file = *inspection.source;
   const SizeGroup& total = inspection.sizes.total;
   const Metadata& m = file.metadata();
   std::string out = fmt::format("file          {}\n", printable(file.path(), kLongestPath));
   if (file.files().size() > 1) out += fmt::format("files         {}\n", file.files().size());
   out += fmt::format("size          {} bytes ({})\n", file.total_file_bytes(),
                      bytes_text(file.total_file_bytes()));
-  out += fmt::format("GGUF          version {}, alignment {}\n", file.version(), file.alignment());
+  if (const auto* gguf = dynamic_cast<const GgufFile*>(&file)) {
+    out +=
+        fmt::format("GGUF          version {}, alignment {}\n", gguf->version(), gguf->alignment());
+  } else {
+    out += "checkpoint    metadata, names and types are those of `lathe convert`\n";
+  }
   if (const auto architecture = m.text("general.architecture")) {
     out += fmt::format("architecture  {}\n", printable(*architecture));
   }
@@ -123,7 +129,7 @@ std::string metadata_text(const Metadata& metadata, bool full) {
   return table_text(table, full);
 }
 
-std::string tensors_text(const GgufFile& file, bool full) {
+std::string tensors_text(const TensorSource& file, bool full) {
   TextTable table({"tensor", "shape", "format", "bytes"});
   for (const TensorInfo& t : file.tensors()) {
     table.add_row({printable(t.name), shape_text(t), std::string(format_name(t.format)),
@@ -179,9 +185,10 @@ Json tensor_json(const TensorInfo& t) {
 
 std::string inspect_text(const Inspection& inspection, bool tensors, bool full) {
   const SizeSummary& sizes = inspection.sizes;
-  std::string out = overview_text(inspection) + metadata_text(inspection.file.metadata(), full);
-  if (tensors) out += tensors_text(inspection.file, full);
-  if (inspection.file.tensors().empty()) return out;
+  const TensorSource& file = *inspection.source;
+  std::string out = overview_text(inspection) + metadata_text(file.metadata(), full);
+  if (tensors) out += tensors_text(file, full);
+  if (file.tensors().empty()) return out;
   const std::uint64_t all = sizes.total.n_bytes;
   return out + groups_text("role", sizes.by_role, all, full) +
          groups_text("layer", sizes.by_layer, all, full) +
@@ -189,14 +196,15 @@ std::string inspect_text(const Inspection& inspection, bool tensors, bool full) 
 }
 
 Json inspect_json(const Inspection& inspection, bool full) {
-  const GgufFile& file = inspection.file;
+  const TensorSource& file = *inspection.source;
   const SizeSummary& sizes = inspection.sizes;
   Json out = result_document("inspect");
   out["file"] = file.path();
   out["n_files"] = file.files().size();
   out["size"] = file.total_file_bytes();
-  out["gguf_version"] = file.version();
-  out["alignment"] = file.alignment();
+  const auto* gguf = dynamic_cast<const GgufFile*>(&file);  // null for a checkpoint
+  out["gguf_version"] = gguf != nullptr ? Json(gguf->version()) : Json(nullptr);
+  out["alignment"] = gguf != nullptr ? Json(gguf->alignment()) : Json(nullptr);
   out["n_tensors"] = sizes.total.n_tensors;
   out["n_elements"] = sizes.total.n_elements;
   out["tensor_bytes"] = sizes.total.n_bytes;

@@ -215,7 +215,8 @@ class Reader {
     std::string shown;
     for (const std::string& pattern : found) shown += "\n  " + printable(pattern, 2000);
     root_.at("pre_tokenizer")
-        .fail(fmt::format("texts are split by patterns that lathe does not know{}:{}\n(--pre names "
+        .fail(fmt::format("texts are split by patterns that lathe does not know{}:{}\n(`lathe "
+                          "convert --pre` names "
                           "one of: {})",
                           flag(model_, "ignore_merges") ? ", and whole tokens are taken first" : "",
                           shown, known_pre_tokenizers()));

@@ -12,7 +12,9 @@ constexpr const char* kGroup = "Engine";
 }  // namespace
 
 void add_engine_options(CLI::App& command, EngineOptions& o) {
-  command.add_option("-m,--model", o.model, "GGUF model (the first file, if it is split)")
+  command
+      .add_option("-m,--model", o.model,
+                  "GGUF file (the first, if it is split), or a checkpoint's folder")
       ->required()
       ->type_name("FILE")
       ->group(kGroup);
@@ -40,11 +42,12 @@ void add_compute_options(CLI::App& command, EngineOptions& o) {
       ->capture_default_str()
       ->type_name("N")
       ->group(kGroup);
-  command.add_option("--ctk,--cache-type-k", o.k_type, "Type of cached keys: f32, f16, bf16, q8_0")
+  command
+      .add_option("--ctk,--cache-type-k", o.k_type, "Type of cached keys: " + cache_format_names())
       ->capture_default_str()
       ->type_name("TYPE")
       ->group(kGroup);
-  command.add_option("--ctv,--cache-type-v", o.v_type, "Type of cached values")
+  command.add_option("--ctv,--cache-type-v", o.v_type, "Type of cached values, as of keys")
       ->capture_default_str()
       ->type_name("TYPE")
       ->group(kGroup);

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "models/import/import_checkpoint.h"
 #include "quant/eval/tasks/read_tasks.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mapped_file.h"
-#include "runtime/gguf/gguf_file.h"
 #include "runtime/gguf/size_summary.h"
 #include "runtime/gguf/split_name.h"
 #include "runtime/identity/fingerprint.h"
@@ -74,7 +74,7 @@ ReleaseCard complete_card(ReleaseCard card, const Metadata& metadata) {
   return card;
 }
 
-ReleaseSource describe_source(const GgufFile& file, const ModelHeader& header) {
+ReleaseSource source_of(const TensorSource& file, const ModelHeader& header) {
   const Metadata& metadata = file.metadata();
   const Value* context = metadata.find(header.architecture + ".context_length");
   return {.architecture = header.architecture,
@@ -91,7 +91,7 @@ class Opener {
       : recipe_(recipe), progress_(progress) {}
 
   ReleaseInputs open() {
-    open_source();
+    describe_source();
     for (const std::string& text : recipe_.calibration.texts) hash(text);
     if (!recipe_.calibration.imatrix.empty()) hash(recipe_.calibration.imatrix);
     for (const ReleaseText& text : recipe_.texts) {
@@ -103,10 +103,11 @@ class Opener {
   }
 
  private:
-  void open_source() {
-    const GgufFile file = GgufFile::open(recipe_.source);
+  void describe_source() {
+    const auto opened = open_source(recipe_.source);
+    const TensorSource& file = *opened;
     inputs_.header = read_model_header(file);
-    inputs_.source = describe_source(file, inputs_.header);
+    inputs_.source = source_of(file, inputs_.header);
     inputs_.card = complete_card(recipe_.card, file.metadata());
     inputs_.name = recipe_.name.empty() ? name_of_source(recipe_.source) : recipe_.name;
     const ModelIdentity identity = model_identity(

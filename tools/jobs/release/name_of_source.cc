@@ -4,6 +4,7 @@
 #include <cctype>
 #include <filesystem>
 
+#include "models/import/import_checkpoint.h"
 #include "runtime/gguf/split_name.h"
 
 namespace lathe {
@@ -11,6 +12,7 @@ namespace lathe {
 namespace fs = std::filesystem;
 
 std::string name_of_source(const std::string& path) {
+  if (is_checkpoint(path)) return fs::canonical(path).filename().string();
   std::string stem = fs::path(path).stem().string();
   if (const auto split = parse_split_name(path)) stem = fs::path(split->prefix).filename().string();
   std::string lower = stem;

@@ -61,7 +61,11 @@ class RecipeReader {
 
   void read_files(TomlTable& top) {
     const auto source = top.text("source");
-    if (!source) top.fail("source", "is missing: the GGUF file that the release is made from");
+    if (!source) {
+      top.fail("source",
+               "is missing: the GGUF file, or the folder of a checkpoint, that the release is made "
+               "from");
+    }
     shared_.source = paths_.existing(top, "source", *source);
     const auto output = top.text("output");
     if (!output || output->empty()) top.fail("output", "is missing: the folder of the release");
@@ -74,7 +78,10 @@ class RecipeReader {
   ReleaseRecipe read_source(TomlTable& table, const std::vector<ReleaseRecipe>& before) {
     ReleaseRecipe recipe = shared_;
     const auto model = table.text("model");
-    if (!model) table.fail("model", "is missing: the GGUF file that this release is made from");
+    if (!model)
+      table.fail(
+          "model",
+          "is missing: the GGUF file or folder of a checkpoint that this release is made from");
     recipe.source = paths_.existing(table, "model", *model);
     recipe.name = table.text("name").value_or(name_of_source(recipe.source));
     check_name(table, "name", recipe.name);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace lathe {
 namespace {
@@ -27,8 +28,12 @@ std::size_t pieces(std::size_t n_keys) noexcept {
 struct Block {
   std::size_t first_item, n_items;
   std::size_t first_cell;  // of AttentionPlan::cells: the list that the items see
-  std::size_t n_skipped;   // entries of the run's list before it: out of the window
-  std::size_t n_keys;      // of the item that sees most
+  std::size_t n_hidden;    // entries at its head that the window hides from all of them
+  std::size_t n_keys;      // entries up to the last that one of them sees
+
+  std::size_t first_piece() const noexcept { return n_hidden / kAttentionPiece; }
+  std::size_t end_piece() const noexcept { return pieces(n_keys); }
+  std::size_t n_pieces() const noexcept { return end_piece() - first_piece(); }
 };
 
 // What is known of n queries after some keys: a softmax that is not yet normalised.
@@ -98,18 +103,18 @@ class Attention {
   void run() noexcept;
 
  private:
-  void add_block(const AttentionRun& run, std::size_t first, std::size_t n,
-                 std::size_t n_skipped) noexcept;
+  void add_block(const AttentionRun& run, std::size_t first, std::size_t n) noexcept;
   std::size_t out_of_window(const AttentionRun& run, std::size_t item,
                             std::size_t window) const noexcept;
-  std::size_t whole_view(const AttentionRun& run, std::size_t first, std::size_t n,
-                         std::size_t window) const noexcept;
   void take_thread_scratch() noexcept;
   void run_whole() noexcept;
   void run_spread() noexcept;
   void gather_queries(const Block& block, std::size_t head, float* q) const noexcept;
   void attend_piece(const Block& block, std::size_t head, std::size_t piece, ThreadScratch& scratch,
                     const Partial& result) const noexcept;
+  void attend_keys(std::size_t first_cell, std::size_t n_keys, std::size_t head, const float* q,
+                   std::size_t n_q, const ThreadScratch& scratch,
+                   const Partial& result) const noexcept;
   void write_result(const Block& block, std::size_t head, const Partial& result) const noexcept;
 
   ExecContext& ctx_;
@@ -120,18 +125,20 @@ class Attention {
   MatrixView<const float> q_;
   MatrixView<float> out_;
 
-  Block* blocks_ = nullptr;  // [n_blocks_]
+  std::int32_t* n_hidden_ = nullptr;  // [n_items] entries at the head of the list, by the window
+  Block* blocks_ = nullptr;           // [n_blocks_]
   std::size_t n_blocks_ = 0;
   ThreadScratch* threads_ = nullptr;  // [pool size]
 };
 
-void Attention::add_block(const AttentionRun& run, std::size_t first, std::size_t n,
-                          std::size_t n_skipped) noexcept {
-  std::int32_t most = 0;
-  for (std::size_t i = first; i < first + n; ++i)
+void Attention::add_block(const AttentionRun& run, std::size_t first, std::size_t n) noexcept {
+  std::int32_t most = 0, hidden = std::numeric_limits<std::int32_t>::max();
+  for (std::size_t i = first; i < first + n; ++i) {
     most = std::max(most, pass_.attention.n_visible[i]);
-  blocks_[n_blocks_++] = {first, n, static_cast<std::size_t>(run.first_cell) + n_skipped, n_skipped,
-                          static_cast<std::size_t>(most) - n_skipped};
+    hidden = std::min(hidden, n_hidden_[i]);
+  }
+  blocks_[n_blocks_++] = {first, n, static_cast<std::size_t>(run.first_cell),
+                          static_cast<std::size_t>(hidden), static_cast<std::size_t>(most)};
 }
 
 // Entries at the head of the run's list that lie before the item's window.
@@ -146,27 +153,17 @@ std::size_t Attention::out_of_window(const AttentionRun& run, std::size_t item,
   return static_cast<std::size_t>(seen - list);
 }
 
-// The items from `first` on, at most n, that see their run from its head.
-std::size_t Attention::whole_view(const AttentionRun& run, std::size_t first, std::size_t n,
-                                  std::size_t window) const noexcept {
-  std::size_t whole = 0;
-  while (whole < n && out_of_window(run, first + whole, window) == 0) ++whole;
-  return whole;
-}
-
 void Attention::plan_blocks(std::size_t window) noexcept {
   blocks_ = ctx_.scratch.take<Block>(pass_.items.size());
+  n_hidden_ = ctx_.scratch.take<std::int32_t>(pass_.items.size());
   for (const AttentionRun& run : pass_.attention.runs) {
     const auto end = static_cast<std::size_t>(run.first_item + run.n_items);
+    for (auto i = static_cast<std::size_t>(run.first_item); i < end; ++i) {
+      n_hidden_[i] = window == 0 ? 0 : static_cast<std::int32_t>(out_of_window(run, i, window));
+    }
     for (auto i = static_cast<std::size_t>(run.first_item); i < end;) {
-      std::size_t n = std::min(items_per_block(shape_), end - i), n_skipped = 0;
-      if (window > 0) {
-        // Behind its window a query has keys of its own, and pieces that start where its window
-        // does; as long as the window hides nothing, queries share both.
-        n = whole_view(run, i, n, window);
-        if (n == 0) n = 1, n_skipped = out_of_window(run, i, window);
-      }
-      add_block(run, i, n, n_skipped);
+      const std::size_t n = std::min(items_per_block(shape_), end - i);
+      add_block(run, i, n);
       i += n;
     }
   }
@@ -187,24 +184,17 @@ void Attention::gather_queries(const Block& block, std::size_t head, float* q) c
   }
 }
 
-// One piece of keys for the block's queries of one KV head; queries are in scratch.q.
-void Attention::attend_piece(const Block& block, std::size_t head, std::size_t piece,
-                             ThreadScratch& scratch, const Partial& result) const noexcept {
-  const std::size_t first = piece * kAttentionPiece;
-  const std::size_t n_keys = std::min(kAttentionPiece, block.n_keys - first);
-  for (std::size_t i = 0; i < block.n_items; ++i) {
-    const auto seen = static_cast<std::int64_t>(pass_.attention.n_visible[block.first_item + i]) -
-                      static_cast<std::int64_t>(block.n_skipped + first);
-    const auto clamped = static_cast<std::int32_t>(
-        std::clamp<std::int64_t>(seen, 0, static_cast<std::int64_t>(n_keys)));
-    std::fill_n(scratch.n_visible + i * shape_.group(), shape_.group(), clamped);
-  }
+// The keys [first_cell, + n_keys) of the plan's cells, at most a piece, for n_q queries of one KV
+// head, whose numbers of visible keys are in scratch.n_visible.
+void Attention::attend_keys(std::size_t first_cell, std::size_t n_keys, std::size_t head,
+                            const float* q, std::size_t n_q, const ThreadScratch& scratch,
+                            const Partial& result) const noexcept {
   AttendArgs args = {};
-  args.q = scratch.q;
+  args.q = q;
   args.q_stride = shape_.head_dim;
-  args.n_q = block.n_items * shape_.group();
+  args.n_q = n_q;
   args.n_visible = scratch.n_visible;
-  args.cells = pass_.attention.cells.data() + block.first_cell + first;
+  args.cells = pass_.attention.cells.data() + first_cell;
   args.n_keys = n_keys;
   args.k = cache_.k_head(layer_, head);
   args.v = cache_.v_head(layer_, head);
@@ -219,6 +209,39 @@ void Attention::attend_piece(const Block& block, std::size_t head, std::size_t p
   args.out_stride = shape_.head_dim;
   args.scratch = scratch.kernel;
   ctx_.kernels.attend(args);
+}
+
+// One piece of keys for the block's queries of one KV head; queries are in scratch.q. Where a
+// window begins within the piece, its query goes alone through what it sees of the piece.
+void Attention::attend_piece(const Block& block, std::size_t head, std::size_t piece,
+                             ThreadScratch& scratch, const Partial& result) const noexcept {
+  const std::size_t group = shape_.group(), first = piece * kAttentionPiece;
+  const std::size_t n_keys = std::min(kAttentionPiece, block.n_keys - first);
+  const auto visible_from = [&](std::size_t i, std::size_t from) noexcept {
+    const std::int64_t seen = std::int64_t{pass_.attention.n_visible[block.first_item + i]} -
+                              static_cast<std::int64_t>(from);
+    const auto left = static_cast<std::int64_t>(first + n_keys - from);
+    return static_cast<std::int32_t>(std::clamp<std::int64_t>(seen, 0, left));
+  };
+  const auto hidden = [&](std::size_t i) noexcept {
+    return static_cast<std::size_t>(n_hidden_[block.first_item + i]);
+  };
+  for (std::size_t i = 0; i < block.n_items; ++i) {
+    std::fill_n(scratch.n_visible + i * group, group,
+                hidden(i) <= first ? visible_from(i, first) : 0);
+  }
+  if (block.n_items > 1 || hidden(0) <= first) {
+    attend_keys(block.first_cell + first, n_keys, head, scratch.q, block.n_items * group, scratch,
+                result);
+  }
+  for (std::size_t i = 0; i < block.n_items; ++i) {
+    const std::size_t from = hidden(i), query = i * group;
+    if (from <= first || from >= first + n_keys) continue;
+    std::fill_n(scratch.n_visible, group, visible_from(i, from));
+    attend_keys(block.first_cell + from, first + n_keys - from, head,
+                scratch.q + query * shape_.head_dim, group, scratch,
+                result.at(query, shape_.head_dim));
+  }
 }
 
 void Attention::write_result(const Block& block, std::size_t head,
@@ -243,8 +266,8 @@ void Attention::run_whole() noexcept {
     const std::size_t head = task % shape_.n_head_kv;
     ThreadScratch& scratch = threads_[thread];
     gather_queries(block, head, scratch.q);
-    attend_piece(block, head, 0, scratch, scratch.sofar);
-    for (std::size_t piece = 1; piece < pieces(block.n_keys); ++piece) {
+    attend_piece(block, head, block.first_piece(), scratch, scratch.sofar);
+    for (std::size_t piece = block.first_piece() + 1; piece < block.end_piece(); ++piece) {
       attend_piece(block, head, piece, scratch, scratch.piece);
       merge(scratch.sofar, scratch.piece, block.n_items * shape_.group(), shape_.head_dim);
     }
@@ -255,7 +278,7 @@ void Attention::run_whole() noexcept {
 // A task is one piece; partial results are merged when all are there.
 void Attention::run_spread() noexcept {
   std::size_t most = 0;
-  for (std::size_t b = 0; b < n_blocks_; ++b) most = std::max(most, pieces(blocks_[b].n_keys));
+  for (std::size_t b = 0; b < n_blocks_; ++b) most = std::max(most, blocks_[b].n_pieces());
   // Room for all queries and pieces: [piece][KV head][item][head of the group].
   const std::size_t n_items = pass_.items.size(), group = shape_.group();
   const std::size_t per_head = n_items * group, per_piece = per_head * shape_.n_head_kv;
@@ -268,16 +291,16 @@ void Attention::run_spread() noexcept {
     const std::size_t pair = task % n_pairs, piece = task / n_pairs;
     const Block& block = blocks_[pair / shape_.n_head_kv];
     const std::size_t head = pair % shape_.n_head_kv;
-    if (piece >= pieces(block.n_keys)) return;
+    if (piece >= block.n_pieces()) return;
     ThreadScratch& scratch = threads_[thread];
     gather_queries(block, head, scratch.q);
-    attend_piece(block, head, piece, scratch, slot(block, head, piece));
+    attend_piece(block, head, block.first_piece() + piece, scratch, slot(block, head, piece));
   });
   ctx_.pool.for_each(n_pairs, [&](std::size_t pair, int) noexcept {
     const Block& block = blocks_[pair / shape_.n_head_kv];
     const std::size_t head = pair % shape_.n_head_kv;
     const Partial sofar = slot(block, head, 0);
-    for (std::size_t piece = 1; piece < pieces(block.n_keys); ++piece) {
+    for (std::size_t piece = 1; piece < block.n_pieces(); ++piece) {
       merge(sofar, slot(block, head, piece), block.n_items * group, shape_.head_dim);
     }
     write_result(block, head, sofar);
@@ -287,7 +310,7 @@ void Attention::run_spread() noexcept {
 void Attention::run() noexcept {
   take_thread_scratch();
   bool several_pieces = false;
-  for (std::size_t b = 0; b < n_blocks_; ++b) several_pieces |= pieces(blocks_[b].n_keys) > 1;
+  for (std::size_t b = 0; b < n_blocks_; ++b) several_pieces |= blocks_[b].n_pieces() > 1;
   const std::size_t wanted = kMinTasksPerThread * static_cast<std::size_t>(ctx_.pool.size());
   const bool spread = several_pieces && pass_.items.size() <= kMaxSpreadItems &&
                       n_blocks_ * shape_.n_head_kv < wanted;
@@ -353,6 +376,7 @@ std::size_t attention_scratch_bytes(const KernelTable& kernels, int n_threads,
   const auto threads = static_cast<std::size_t>(n_threads);
   Arena measure;
   measure.take<Block>(n_items);
+  measure.take<std::int32_t>(n_items);
   measure.take<ThreadScratch>(threads);
   for (std::size_t t = 0; t < threads; ++t) ThreadScratch::take(measure, kernels, shape);
   const std::size_t spread = std::min(n_items, kMaxSpreadItems) * shape.n_head * pieces(n_cells);

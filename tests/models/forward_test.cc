@@ -63,6 +63,32 @@ TEST(Forward, AgreesWithOracleOverSeveralPieces) {
   }
 }
 
+// A window that begins within pieces, at their edges, and more than a piece behind the first key.
+TEST(Forward, AgreesWithOracleBehindTheWindow) {
+  TinyModel m;
+  m.architecture = "olmo2";
+  m.n_layer = 1;
+  m.n_embd = 32;
+  m.n_ff = 32;
+  for (const std::uint32_t window : {5u, 256u, 300u, 513u}) {
+    m.keys.set("olmo2.attention.sliding_window", Value::u32(window));
+    const GgufFile file = tiny_model(m);
+    const std::vector<int> tokens = some_tokens(3 * kAttentionPiece + 5, m.n_vocab);
+    const auto expected = OracleModel(file).logits(tokens);
+    for (const std::string& tier : supported_tiers()) {
+      SCOPED_TRACE(tier + ", window " + std::to_string(window));
+      RunOptions o;
+      o.tier = tier;
+      o.n_batch = 200;
+      const Rows many = run_model(file, tokens, o);
+      EXPECT_LT(worst_difference(many, expected), 3e-5);
+      o.n_batch = 3;
+      o.n_threads = 4;  // pieces are spread
+      EXPECT_EQ(run_model(file, tokens, o), many);
+    }
+  }
+}
+
 // Bounds: weights are exact in the oracle too, so what differs is the rounding of activations: none
 // for F16; for BF16 a relative 2^-9; for int8 half a step of 1/127 of a block's largest value,
 // which is about 1 % of a normal deviate with blocks of 32 and 1.2 % with 256. Fifteen products in

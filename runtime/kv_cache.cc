@@ -1,6 +1,7 @@
 #include "runtime/kv_cache.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 #include <string>
@@ -80,27 +81,57 @@ void KvCache::reserve(std::size_t n_items) {
   list_ = AlignedBuffer(checked_product({n_items, shape_.n_cells, sizeof(std::int32_t)}));
 }
 
-// The cells that belong to every sequence of the mask, in order of position; made on first request.
-const KvCache::CellList& KvCache::list_of(SequenceMask mask) noexcept {
-  for (const CellList& list : lists_) {
+// The list of a mask; an empty one on first request.
+KvCache::CellList& KvCache::list_of(SequenceMask mask) noexcept {
+  for (CellList& list : lists_) {
     if (list.mask == mask) return list;
   }
-  std::int32_t* const begin = list_.as<std::int32_t>().data() + n_list_;
-  std::int32_t* end = begin;
-  bool sorted = true;
-  for (std::size_t c = 0; c < n_touched_; ++c) {
-    if ((sequences_[c] & mask) != mask) continue;
-    sorted = sorted && (end == begin || position(end[-1]) < pos_[c]);
-    *end++ = static_cast<std::int32_t>(c);
+  lists_.push_back({.mask = mask});
+  return lists_.back();
+}
+
+std::int32_t* KvCache::begin_of(const CellList& list) noexcept {
+  return list_.as<std::int32_t>().data() + list.first;
+}
+
+void KvCache::append(CellList& list, std::size_t cell) noexcept {
+  std::int32_t* const end = begin_of(list) + list.n;
+  list.in_order = list.in_order && (list.n == 0 || position(end[-1]) < pos_[cell]);
+  *end = static_cast<std::int32_t>(cell);
+  ++list.n;
+}
+
+// Each list gets the cells that belong to every sequence of its mask, in order of position: one
+// pass over the cells for all lists of a single sequence, whose number does not matter then.
+void KvCache::fill_lists() noexcept {
+  std::array<CellList*, kMaxSequences> of_sequence{};
+  SequenceMask single = 0;
+  bool any_several = false;
+  for (std::size_t i = 0; i < lists_.size(); ++i) {
+    CellList& list = lists_[i];
+    list.first = static_cast<std::int32_t>(i * n_touched_);
+    if (std::has_single_bit(list.mask)) {
+      of_sequence[static_cast<std::size_t>(std::countr_zero(list.mask))] = &list;
+      single |= list.mask;
+    } else {
+      any_several = true;
+    }
   }
-  if (!sorted) {
-    std::sort(begin, end,
+  for (std::size_t c = 0; c < n_touched_; ++c) {
+    for (SequenceMask m = sequences_[c] & single; m != 0; m &= m - 1) {
+      append(*of_sequence[static_cast<std::size_t>(std::countr_zero(m))], c);
+    }
+    if (!any_several) continue;
+    for (CellList& list : lists_) {
+      const bool belongs = (sequences_[c] & list.mask) == list.mask;
+      if (belongs && !std::has_single_bit(list.mask)) append(list, c);
+    }
+  }
+  for (const CellList& list : lists_) {
+    if (list.in_order) continue;
+    std::sort(begin_of(list), begin_of(list) + list.n,
               [this](std::int32_t a, std::int32_t b) { return position(a) < position(b); });
   }
-  lists_.push_back(
-      {mask, static_cast<std::int32_t>(n_list_), static_cast<std::int32_t>(end - begin)});
-  n_list_ += static_cast<std::size_t>(end - begin);
-  return lists_.back();
 }
 
 bool KvCache::place(Batch items, std::span<std::int32_t> cells, AttentionPlan* plan) noexcept {
@@ -144,20 +175,21 @@ AttentionPlan KvCache::plan_of(Batch items) noexcept {
   runs_.clear();
   lists_.clear();
   visible_.clear();
-  n_list_ = 0;
+  for (const BatchItem& item : items) list_of(item.sequences);
+  fill_lists();
   for (std::size_t i = 0; i < items.size(); ++i) {
     const CellList& list = list_of(items[i].sequences);
     if (i == 0 || items[i].sequences != items[i - 1].sequences) {
       runs_.push_back({static_cast<std::int32_t>(i), 0, list.first, list.n});
     }
     ++runs_.back().n_items;
-    const std::int32_t* first = list_.as<std::int32_t>().data() + list.first;
+    const std::int32_t* const first = begin_of(list);
     const std::int32_t* last = std::upper_bound(
         first, first + list.n, items[i].pos,
         [this](std::int32_t pos, std::int32_t cell) { return pos < position(cell); });
     visible_.push_back(static_cast<std::int32_t>(last - first));
   }
-  return {runs_, {list_.as<std::int32_t>().data(), n_list_}, visible_};
+  return {runs_, {list_.as<std::int32_t>().data(), lists_.size() * n_touched_}, visible_};
 }
 
 // Takes the mask's sequences off every cell at `pos` or later.

@@ -93,10 +93,14 @@ class KvCache {
  private:
   struct CellList {  // in list_
     SequenceMask mask;
-    std::int32_t first, n;
+    std::int32_t first = 0, n = 0;
+    bool in_order = true;
   };
 
-  const CellList& list_of(SequenceMask mask) noexcept;
+  CellList& list_of(SequenceMask mask) noexcept;
+  std::int32_t* begin_of(const CellList& list) noexcept;
+  void append(CellList& list, std::size_t cell) noexcept;
+  void fill_lists() noexcept;
   AttentionPlan plan_of(Batch items) noexcept;
   void forget(SequenceMask mask, std::int32_t pos) noexcept;
   void recount(int seq) noexcept;
@@ -115,7 +119,6 @@ class KvCache {
   std::vector<CellList> lists_;
   std::vector<std::int32_t> visible_;
   AlignedBuffer list_;  // at most one list of n_cells per item; touched as far as it is used
-  std::size_t n_list_ = 0;
 };
 
 }  // namespace lathe

@@ -31,11 +31,19 @@ MacsByPeak macs_of_prompt(const ModelWork& work, const SpeedTest& test) noexcept
   return macs;
 }
 
-// Generated token i of n reads the weights and the cells of all positions up to its own.
+std::size_t tokens_of_step(const SpeedTest& test, std::size_t n_done) noexcept {
+  return std::min(test.n_step, test.n_gen - n_done);
+}
+
+// A step reads the weights and the cells of all positions up to its last.
 double bytes_of_generation(const ModelWork& work, const SpeedTest& test) noexcept {
-  const double n = static_cast<double>(test.n_gen);
-  const double cells = n * static_cast<double>(test.n_depth + test.n_prompt) + n * (n + 1) / 2;
-  return n * work.token_bytes + cells * work.cell_bytes;
+  double bytes = 0;
+  for (std::size_t n_done = 0; n_done < test.n_gen;) {
+    n_done += tokens_of_step(test, n_done);
+    const auto cells = static_cast<double>(test.n_depth + test.n_prompt + n_done);
+    bytes += work.token_bytes + cells * work.cell_bytes;
+  }
+  return bytes;
 }
 
 std::string limit_name(const MacsByPeak& macs, bool generates) {
@@ -67,6 +75,7 @@ std::string SpeedTest::name() const {
   std::string text;
   if (n_prompt > 0) text = "pp" + std::to_string(n_prompt);
   if (n_gen > 0) text += (text.empty() ? "tg" : "+tg") + std::to_string(n_gen);
+  if (n_gen > 0 && n_step > 1) text += " x" + std::to_string(n_step);
   if (n_depth > 0) text += " @ d" + std::to_string(n_depth);
   return text;
 }
@@ -126,10 +135,13 @@ void SpeedBench::read(Session& session, std::size_t n, std::size_t pos) {
   }
 }
 
-void SpeedBench::generate_one(Session& session, std::size_t pos) {
-  const BatchItem item = {
-      .token = random_token(), .pos = static_cast<std::int32_t>(pos), .want_logits = true};
-  if (!session.decode({&item, 1}, MatmulPath::kMatvec)) throw failed("the KV cache is too small");
+void SpeedBench::step(Session& session, std::size_t n, std::size_t pos) {
+  std::vector<BatchItem> items(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    items[i] = {
+        .token = random_token(), .pos = static_cast<std::int32_t>(pos + i), .want_logits = true};
+  }
+  if (!session.decode(items, MatmulPath::kMatvec)) throw failed("the KV cache is too small");
 }
 
 void SpeedBench::probe_peaks(const MacsByPeak& macs) noexcept {
@@ -158,10 +170,12 @@ SpeedBench::Repetition SpeedBench::repeat(Session& session, const SpeedTest& tes
   Clock::time_point start = Clock::now();
   read(session, test.n_prompt, test.n_depth);
   double until_probe = seconds_since(start) + kProbeEverySeconds;
-  for (std::size_t i = 0; i < test.n_gen; ++i) {
-    generate_one(session, test.n_depth + test.n_prompt + i);
+  for (std::size_t n_done = 0; n_done < test.n_gen;) {
+    const std::size_t n = tokens_of_step(test, n_done);
+    step(session, n, test.n_depth + test.n_prompt + n_done);
+    n_done += n;
     const double spent = result.seconds + seconds_since(start);
-    if (spent < until_probe || i + 1 == test.n_gen) continue;
+    if (spent < until_probe || n_done == test.n_gen) continue;
     result.seconds = spent;
     bandwidths.push_back(probe_bandwidth());
     until_probe = spent + kProbeEverySeconds;
@@ -203,7 +217,7 @@ void SpeedBench::warm_up(Session& session, const SpeedTest& test) {
   session.set_observer(&watch_);
   tokens_.clear();
   read(session, n_prompt, 0);
-  if (test.n_gen > 0) generate_one(session, n_prompt);
+  if (test.n_gen > 0) step(session, tokens_of_step(test, 0), n_prompt);
   session.set_observer(nullptr);
   if (watch_.first()) refuse_non_finite();
   check_logits(session);
@@ -241,15 +255,16 @@ std::vector<SpeedBench::Repetition> SpeedBench::repeat_all(Session& session,
 
 SpeedResult SpeedBench::run(const SpeedTest& test) {
   if (test.n_prompt + test.n_gen == 0) throw usage_error("a speed test needs tokens");
+  if (test.n_step == 0) throw usage_error("a step of a speed test needs tokens");
   SpeedResult result;
   result.test = test;
   result.start = std::chrono::system_clock::now();
-  Session session(
-      model_, kernels_, pool_,
-      {.n_ctx = test.n_depth + test.n_prompt + test.n_gen,
-       .n_batch = std::max<std::size_t>(1, std::min(options_.n_batch, options_.n_ubatch)),
-       .k_format = options_.k_format,
-       .v_format = options_.v_format});
+  Session session(model_, kernels_, pool_,
+                  {.n_ctx = test.n_depth + test.n_prompt + test.n_gen,
+                   .n_batch = std::max(test.n_step, std::min(options_.n_batch, options_.n_ubatch)),
+                   .max_logits = test.n_step,
+                   .k_format = options_.k_format,
+                   .v_format = options_.v_format});
   if (options_.should_stop) {
     session.set_layer_hook([this] {
       if (options_.should_stop()) throw Stopped{};

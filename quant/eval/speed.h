@@ -27,8 +27,9 @@ struct SpeedTest {
   std::size_t n_prompt = 0;
   std::size_t n_gen = 0;    // generated after the prompt
   std::size_t n_depth = 0;  // tokens in the KV cache before what is measured
+  std::size_t n_step = 1;   // tokens of each step of the generation, as drafts are checked
 
-  std::string name() const;  // "pp512", "tg128", "pp512+tg128", "tg128 @ d4096"
+  std::string name() const;  // "pp512", "tg128", "pp512+tg128", "tg128 x4", "tg128 @ d4096"
 };
 
 struct SpeedOptions {
@@ -81,7 +82,7 @@ class SpeedBench {
   struct Stopped {};  // thrown between layers, caught in run()
   Token random_token();
   void read(Session& session, std::size_t n, std::size_t pos);
-  void generate_one(Session& session, std::size_t pos);
+  void step(Session& session, std::size_t n, std::size_t pos);
   void warm_up(Session& session, const SpeedTest& test);
   void check_logits(const Session& session) const;
   [[noreturn]] void refuse_non_finite() const;

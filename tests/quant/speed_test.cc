@@ -117,7 +117,28 @@ TEST_F(SpeedOfTinyModel, DepthIsReadAndNotCounted) {
   EXPECT_DOUBLE_EQ(deep.tokens_per_second()[0], 7 / deep.seconds[0]);
 }
 
-TEST_F(SpeedOfTinyModel, RefusesNothingToDo) { EXPECT_THROW(run({}, {}), Error); }
+// The tokens of a step share what it reads.
+TEST_F(SpeedOfTinyModel, AStepReadsTheWeightsOnce) {
+  const ModelWork work = model_work(*model_, kernels_, Format::F16, Format::F16);
+  SpeedOptions options;
+  options.n_repetitions = 1;
+  const auto bytes = [&](const SpeedTest& test) {
+    const SpeedResult result = run(test, options);
+    EXPECT_DOUBLE_EQ(result.tokens_per_second()[0], 7 / result.seconds[0]);
+    return result.limit_seconds[0] * result.gb_per_s * 1e9;
+  };
+  const SpeedTest by_three = {.n_gen = 7, .n_step = 3};
+  EXPECT_EQ(by_three.name(), "tg7 x3");
+  const double cells = 3 + 6 + 7;
+  const double expected = 3 * work.token_bytes + cells * work.cell_bytes;
+  EXPECT_NEAR(bytes(by_three) / expected, 1, 1e-9);
+  EXPECT_NEAR(bytes({.n_gen = 7}) / (7 * work.token_bytes + 28 * work.cell_bytes), 1, 1e-9);
+}
+
+TEST_F(SpeedOfTinyModel, RefusesNothingToDo) {
+  EXPECT_THROW(run({}, {}), Error);
+  EXPECT_THROW(run({.n_gen = 4, .n_step = 0}, {}), Error);
+}
 
 TEST(Statistics, OfSamples) {
   EXPECT_DOUBLE_EQ(mean({1, 2, 6}), 3);

@@ -108,6 +108,15 @@ TEST(BenchOutput, DepthIsPartOfARow) {
   EXPECT_NE(line.find("808.00 MB"), std::string::npos) << line;
 }
 
+TEST(BenchOutput, TokensOfAStepArePartOfARow) {
+  SpeedResult result = sample_result();
+  EXPECT_EQ(sample_row(result)["n_step"], 1);
+  result.test.n_step = 4;
+  EXPECT_EQ(sample_row(result)["n_step"], 4);
+  const std::string line = bench_line(BenchFormat::kMarkdown, sample_row(result), true);
+  EXPECT_NE(line.find(" tg100 x4 |"), std::string::npos) << line;
+}
+
 TEST(BenchOutput, JsonLinesAreOneLineEach) {
   const std::string line = bench_line(BenchFormat::kJsonl, sample_row(), true);
   EXPECT_EQ(line.find('\n'), line.size() - 1);

@@ -27,10 +27,11 @@ namespace {
 
 constexpr std::size_t kMostTokens = 1 << 24;
 constexpr std::size_t kMostBatch = 1 << 20;
+constexpr std::size_t kMostStep = 1 << 10;
 
 struct BenchOptions {
   std::vector<std::string> models;
-  std::vector<std::string> n_prompt = {"512"}, n_gen = {"128"}, n_depth = {"0"};
+  std::vector<std::string> n_prompt = {"512"}, n_gen = {"128"}, n_depth = {"0"}, n_step = {"1"};
   std::vector<std::string> prompt_and_gen;  // "512,128"
   std::vector<std::string> n_threads = {"0"};
   std::vector<std::string> n_batch = {"2048"}, n_ubatch = {"512"};
@@ -56,14 +57,17 @@ SpeedTest parse_prompt_and_gen(const std::string& text) {
 
 std::vector<SpeedTest> tests_of(const BenchOptions& o) {
   const std::vector<std::size_t> prompts = numbers_of(o.n_prompt);
-  const std::vector<std::size_t> generated = numbers_of(o.n_gen);
+  const std::vector<std::size_t> generated = numbers_of(o.n_gen), steps = numbers_of(o.n_step);
   std::vector<SpeedTest> tests;
   for (const std::size_t depth : numbers_of(o.n_depth)) {
     for (const std::size_t n : prompts) {
       if (n > 0) tests.push_back({.n_prompt = n, .n_depth = depth});
     }
     for (const std::size_t n : generated) {
-      if (n > 0) tests.push_back({.n_gen = n, .n_depth = depth});
+      if (n == 0) continue;
+      for (const std::size_t n_step : steps) {
+        tests.push_back({.n_gen = n, .n_depth = depth, .n_step = n_step});
+      }
     }
     for (const std::string& text : o.prompt_and_gen) {
       tests.push_back(parse_prompt_and_gen(text));
@@ -161,6 +165,8 @@ void add_options(CLI::App& command, BenchOptions& o) {
                   "PROMPT,GENERATED: both in one test (-pg 512,128); may be given several times")
       ->allow_extra_args(false)
       ->type_name("N,N");
+  numbers("--n-step", o.n_step, 1, kMostStep,
+          "Tokens of each step of the tg tests, as drafts are checked");
   numbers("-d,--n-depth", o.n_depth, 0, kMostTokens,
           "Tokens in the KV cache before what is measured");
   numbers("-t,--threads", o.n_threads, 0, kMostThreads, "Threads; 0: one per physical core");

@@ -82,7 +82,8 @@ constexpr const char* kMarkdownRow =
 std::string test_name(const Json& row) {
   return SpeedTest{.n_prompt = row.at("n_prompt").get<std::size_t>(),
                    .n_gen = row.at("n_gen").get<std::size_t>(),
-                   .n_depth = row.at("n_depth").get<std::size_t>()}
+                   .n_depth = row.at("n_depth").get<std::size_t>(),
+                   .n_step = row.at("n_step").get<std::size_t>()}
       .name();
 }
 

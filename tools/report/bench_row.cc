@@ -53,6 +53,7 @@ Json bench_row(const BenchSetup& setup, const SpeedResult& result) {
       {"n_prompt", result.test.n_prompt},
       {"n_gen", result.test.n_gen},
       {"n_depth", result.test.n_depth},
+      {"n_step", result.test.n_step},
       {"test_time", iso_8601(result.start)},
       {"avg_ns", nanoseconds(mean(result.seconds))},
       {"stddev_ns", nanoseconds(standard_deviation(result.seconds))},

@@ -10,8 +10,8 @@ namespace {
 constexpr std::uint64_t kFloat = sizeof(float);
 
 // Of an input of n columns: H as it is and as it is rounded with, its factor and that of a setting
-// that is tried, and two of them in bfloat16 (quant/calibrate/group_rounder.h). Of a matrix of r rows: it, its target, its sums and blocks,
-// and it in bfloat16 twice.
+// that is tried, and two of them in bfloat16 (quant/calibrate/group_rounder.h). Of a matrix of r
+// rows: it, its target, its sums and blocks, and it in bfloat16 twice.
 std::uint64_t group_bytes(std::uint64_t n, std::uint64_t r) noexcept {
   return kFloat * (4 * n * n + 5 * r * n);
 }

@@ -164,14 +164,14 @@ ChatReply Chat::State::reply(const GenerationCallbacks& callbacks) {
   if (!std::exchange(kept_is_used, true)) held = kept.load(open, tokens, *session);
   GenerationOptions options = request.generation;
   options.sampler.seed += n_replies++;
-  GenerationCallbacks kept = callbacks;
-  kept.on_text = [&](std::string_view text) {
+  GenerationCallbacks watched = callbacks;
+  watched.on_text = [&](std::string_view text) {
     reply.text += text;
     if (callbacks.on_text) callbacks.on_text(text);
   };
   GenerationResult result;
   try {
-    result = generate_finite(open, *session, tokenizer, tokens, options, kept, held,
+    result = generate_finite(open, *session, tokenizer, tokens, options, watched, held,
                              draft->speculation());
   } catch (...) {
     session->clear();

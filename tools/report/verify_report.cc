@@ -30,7 +30,7 @@ std::string formats_text(const ModelComparison& comparison) {
 std::string verdict(const ModelComparison& comparison) {
   const auto n = static_cast<std::size_t>(
       std::count_if(comparison.differences.begin(), comparison.differences.end(),
-                    [](const Difference& d) { return d.matters; }));
+                    [](const ModelDifference& d) { return d.matters; }));
   if (n > 0) {
     return fmt::format("{} is not {}: {} {}\n", printable(comparison.model, kLongestPath),
                        printable(comparison.folder, kLongestPath), n,
@@ -50,7 +50,7 @@ std::string verify_text(const ModelComparison& comparison, bool full) {
   if (!comparison.differences.empty()) {
     TextTable table({"matters", "where", "what"});
     for (const bool matters : {true, false}) {
-      for (const Difference& d : comparison.differences) {
+      for (const ModelDifference& d : comparison.differences) {
         if (d.matters == matters) {
           table.add_row({matters ? "yes" : "no", printable(d.where), d.what});
         }
@@ -78,7 +78,7 @@ Json verify_json(const ModelComparison& comparison) {
                        {"worst", format.worst}});
   }
   Json& differences = out["differences"] = Json::array();
-  for (const Difference& d : comparison.differences) {
+  for (const ModelDifference& d : comparison.differences) {
     differences.push_back({{"where", d.where}, {"what", d.what}, {"matters", d.matters}});
   }
   return out;

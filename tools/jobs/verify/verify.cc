@@ -8,7 +8,7 @@ namespace lathe {
 
 bool ModelComparison::matters() const noexcept {
   return std::any_of(differences.begin(), differences.end(),
-                     [](const Difference& d) { return d.matters; });
+                     [](const ModelDifference& d) { return d.matters; });
 }
 
 ModelComparison verify_model(const VerifyRequest& request, const Notes& notes,

@@ -30,7 +30,7 @@ struct VerifyRequest {
 };
 
 // Something that is not as the checkpoint has it.
-struct Difference {
+struct ModelDifference {
   std::string where;     // a key or a tensor
   std::string what;      // a sentence
   bool matters = false;  // tokens, logits or conversations come out otherwise
@@ -48,7 +48,7 @@ struct ModelComparison {
   std::string model, folder;
   std::size_t n_tensors = 0, n_keys = 0, n_tokens = 0;  // compared
   std::vector<VerifiedFormat> formats;                  // those that there are
-  std::vector<Difference> differences;                  // keys, then tensors
+  std::vector<ModelDifference> differences;             // keys, then tensors
 
   bool matters() const noexcept;
 };

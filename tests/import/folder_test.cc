@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -232,8 +233,17 @@ TEST_F(FolderCommands, Calibrating) {
 }
 
 TEST_F(FolderCommands, Healing) {
-  expect_same_file({"--prune-layers", "1", "--heal", out("text.txt"), "--heal-chunks", "12",
+  expect_same_file({"--prune-layers", "1", "--heal", out("text.txt"), "--heal-chunks", "16",
                     "--heal-context", "64"});
+}
+
+// A folder lists its tensors in an order of its own.
+nlohmann::json by_name(nlohmann::json list) {
+  if (!list.is_array()) return list;
+  std::sort(list.begin(), list.end(), [](const nlohmann::json& a, const nlohmann::json& b) {
+    return a.value("name", "") < b.value("name", "");
+  });
+  return list;
 }
 
 TEST_F(FolderCommands, Inspect) {
@@ -241,9 +251,10 @@ TEST_F(FolderCommands, Inspect) {
     return json_of(add_inspect, {"inspect", model, "--json", "--full"});
   };
   const nlohmann::json a = of(folder_), b = of(file_);
-  for (const char* key : {"metadata", "n_elements", "tensor_bytes", "by_role", "by_layer"}) {
+  for (const char* key : {"metadata", "n_elements", "tensor_bytes", "by_layer"}) {
     EXPECT_EQ(a[key], b[key]) << key;
   }
+  EXPECT_EQ(by_name(a["by_role"]), by_name(b["by_role"]));
   EXPECT_TRUE(a["gguf_version"].is_null());
   EXPECT_THAT(run(add_inspect, {"inspect", folder_}).text, HasSubstr("checkpoint"));
 }
@@ -254,7 +265,7 @@ TEST_F(FolderCommands, MeasureStatsAndBench) {
                       "256", "--types", "q4_0", "-o", out("costs.json")});
     nlohmann::json json = nlohmann::json::parse(read_file_bytes(out("costs.json")));
     fs::remove(out("costs.json"));
-    return json["tensors"];
+    return by_name(json["tensors"]);
   };
   EXPECT_EQ(costs(folder_), costs(file_));
   const auto stats = [&](const std::string& model) {

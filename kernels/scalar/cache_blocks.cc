@@ -87,19 +87,23 @@ inline void put_fifth_bits(const int* codes, std::uint8_t* qh) noexcept {
   }
 }
 
-inline void encode_block(const float* x, BlockQ4_0& b) noexcept {
-  b.d = f16_from_f32(fitted_scale<EvenLevels<8>>(x));
+// The codes of even levels, from 0.
+template <int N, class Block>
+inline void encode_even(const float* x, Block& b, int* codes) noexcept {
+  b.d = f16_from_f32(fitted_scale<EvenLevels<N>>(x));
   const float inverse = inverse_of(f32_from_f16(b.d));
+  for (int i = 0; i < kElems; ++i) codes[i] = EvenLevels<N>::nearest(x[i] * inverse) + N;
+}
+
+inline void encode_block(const float* x, BlockQ4_0& b) noexcept {
   int codes[kElems];
-  for (int i = 0; i < kElems; ++i) codes[i] = EvenLevels<8>::nearest(x[i] * inverse) + 8;
+  encode_even<8>(x, b, codes);
   put_nibbles(codes, b.qs);
 }
 
 inline void encode_block(const float* x, BlockQ5_0& b) noexcept {
-  b.d = f16_from_f32(fitted_scale<EvenLevels<16>>(x));
-  const float inverse = inverse_of(f32_from_f16(b.d));
   int codes[kElems];
-  for (int i = 0; i < kElems; ++i) codes[i] = EvenLevels<16>::nearest(x[i] * inverse) + 16;
+  encode_even<16>(x, b, codes);
   put_nibbles(codes, b.qs);
   put_fifth_bits(codes, b.qh);
 }

@@ -40,15 +40,13 @@ TEST(Forward, AgreesWithOracleAtLatePositions) {
       3e-5);
 }
 
-// More keys than one piece of attention holds: merged over pieces, spread over threads or not.
-TEST(Forward, AgreesWithOracleOverSeveralPieces) {
-  TinyModel m;
-  m.n_layer = 1;
-  m.n_head_kv = 1;
-  m.n_embd = 32;
-  m.n_ff = 32;
+// More keys than one piece of attention holds.
+constexpr std::size_t kSeveralPieces = 3 * kAttentionPiece + 5;
+
+// Over several pieces, merged by one thread or spread over several.
+void expect_oracle_over_pieces(const TinyModel& m) {
   const GgufFile file = tiny_model(m);
-  const std::vector<int> tokens = some_tokens(3 * kAttentionPiece + 5, m.n_vocab);
+  const std::vector<int> tokens = some_tokens(kSeveralPieces, m.n_vocab);
   const auto expected = OracleModel(file).logits(tokens);
   for (const std::string& tier : supported_tiers()) {
     SCOPED_TRACE(tier);
@@ -58,9 +56,18 @@ TEST(Forward, AgreesWithOracleOverSeveralPieces) {
     const Rows many = run_model(file, tokens, o);
     EXPECT_LT(worst_difference(many, expected), 3e-5);
     o.n_batch = 3;
-    o.n_threads = 4;  // three items of one KV head for four threads: pieces are spread
+    o.n_threads = 4;  // few items of few KV heads for four threads: pieces are spread
     EXPECT_EQ(run_model(file, tokens, o), many);
   }
+}
+
+TEST(Forward, AgreesWithOracleOverSeveralPieces) {
+  TinyModel m;
+  m.n_layer = 1;
+  m.n_head_kv = 1;
+  m.n_embd = 32;
+  m.n_ff = 32;
+  expect_oracle_over_pieces(m);
 }
 
 // A window that begins within pieces, at their edges, and more than a piece behind the first key.
@@ -71,21 +78,9 @@ TEST(Forward, AgreesWithOracleBehindTheWindow) {
   m.n_embd = 32;
   m.n_ff = 32;
   for (const std::uint32_t window : {5u, 256u, 300u, 513u}) {
+    SCOPED_TRACE(window);
     m.keys.set("olmo2.attention.sliding_window", Value::u32(window));
-    const GgufFile file = tiny_model(m);
-    const std::vector<int> tokens = some_tokens(3 * kAttentionPiece + 5, m.n_vocab);
-    const auto expected = OracleModel(file).logits(tokens);
-    for (const std::string& tier : supported_tiers()) {
-      SCOPED_TRACE(tier + ", window " + std::to_string(window));
-      RunOptions o;
-      o.tier = tier;
-      o.n_batch = 200;
-      const Rows many = run_model(file, tokens, o);
-      EXPECT_LT(worst_difference(many, expected), 3e-5);
-      o.n_batch = 3;
-      o.n_threads = 4;  // pieces are spread
-      EXPECT_EQ(run_model(file, tokens, o), many);
-    }
+    expect_oracle_over_pieces(m);
   }
 }
 

@@ -128,23 +128,16 @@ TEST_F(LongWork, OfAHealedModelGoesOn) {
 }
 
 TEST_F(LongWork, ThatMemoryCannotHoldDoesNotBegin) {
+  const auto heal_a = [&] {
+    QuantizeTask task(options("a.gguf"));
+    heal(task);
+  };
   healing_.memory = 3'000'000;
-  EXPECT_THAT(message_of(
-                  [&] {
-                    QuantizeTask task(options("a.gguf"));
-                    heal(task);
-                  },
-                  ErrorKind::kUsage),
+  EXPECT_THAT(message_of(heal_a, ErrorKind::kUsage),
               testing::AllOf(HasSubstr("healing takes 0.0"), HasSubstr("of 0.003 GB there are"),
                              HasSubstr("a machine with more is needed")));
   healing_.memory = 40'000'000;
-  EXPECT_THAT(message_of(
-                  [&] {
-                    QuantizeTask task(options("a.gguf"));
-                    heal(task);
-                  },
-                  ErrorKind::kUsage),
-              HasSubstr("or take fewer (--heal-chunks)"));
+  EXPECT_THAT(message_of(heal_a, ErrorKind::kUsage), HasSubstr("or take fewer (--heal-chunks)"));
   QuantizeOptions o = options("b.gguf");
   o.calibrate.text = {.files = healing_.texts, .n_ctx = 128, .max_tokens = 4096};
   o.calibrate.memory = 20'000'000;

@@ -152,8 +152,9 @@ class Planner {
     if (variant.is_plain() && variant.naive == NaiveChoice::kNearest) return;
     std::string recipe = variant.naive_recipe;
     if (variant.naive == NaiveChoice::kNearest) {
+      const std::string& own = variant.size_of.empty() ? variant.recipe : variant.size_of;
       recipe = nearest_recipe(
-          out_.models[m].tensor_bytes, variant.recipe, recipe_.has_imatrix(),
+          out_.models[m].tensor_bytes, own, recipe_.has_imatrix(),
           [this](const std::string& name) { return tensor_bytes(naive_variant(name)); });
     }
     out_.models[m].naive = naive_of(recipe);

@@ -48,12 +48,13 @@ bool cpu_has_avx2() noexcept {
 
 bool cpu_has_avx512() noexcept {
   constexpr unsigned kLeaf7B = bit(16) | bit(17) | bit(30) | bit(31);  // F, DQ, BW, VL
-  constexpr unsigned kLeaf7C = bit(1) | bit(11);                       // VBMI, VNNI
+  constexpr unsigned kVnni = bit(11);
   const Leaf leaf7(7, 0);
-  return cpu_has_avx2() && all(leaf7.b, kLeaf7B) && all(leaf7.c, kLeaf7C) &&
+  return cpu_has_avx2() && all(leaf7.b, kLeaf7B) && all(leaf7.c, kVnni) &&
          all(xcr0(), kSavesAvx512);
 }
 
+bool cpu_has_avx512vbmi() noexcept { return cpu_has_avx512() && all(Leaf(7, 0).c, bit(1)); }
 bool cpu_has_avx512bf16() noexcept { return cpu_has_avx512() && all(Leaf(7, 1).a, bit(5)); }
 
 bool cpu_has_dotprod() noexcept { return false; }
@@ -63,6 +64,7 @@ bool cpu_has_i8mm() noexcept { return false; }
 
 bool cpu_has_avx2() noexcept { return false; }
 bool cpu_has_avx512() noexcept { return false; }
+bool cpu_has_avx512vbmi() noexcept { return false; }
 bool cpu_has_avx512bf16() noexcept { return false; }
 
 #if defined(__aarch64__)

@@ -8,6 +8,7 @@ namespace lathe {
 void fill_scalar(KernelTable& table) noexcept;
 void fill_avx2(KernelTable& table) noexcept;
 void fill_avx512(KernelTable& table) noexcept;
+void fill_avx512vbmi(KernelTable& table) noexcept;
 void fill_avx512bf16(KernelTable& table) noexcept;
 void fill_neon(KernelTable& table) noexcept;
 void fill_neon_dotprod(KernelTable& table) noexcept;
@@ -24,6 +25,9 @@ constexpr TierInfo kTiers[] = {
 #endif
 #ifdef LATHE_TIER_AVX512
     {"avx512", cpu_has_avx512, fill_avx512},
+#endif
+#ifdef LATHE_TIER_AVX512VBMI
+    {"avx512vbmi", cpu_has_avx512vbmi, fill_avx512vbmi},
 #endif
 #ifdef LATHE_TIER_AVX512BF16
     {"avx512bf16", cpu_has_avx512bf16, fill_avx512bf16},

@@ -87,15 +87,10 @@ struct BlockReader<BlockQ5_K> : SixBitReader {
   using Heads = SixBitHeads<BlockQ5_K>;
 
   static void read(const BlockQ5_K& b, const Heads& heads, size_t j, Columns256& w) noexcept {
-    // Multishift offsets that bring bit 2 k (in the upper half 2 k + 1) of each byte to bit 4:
-    // 8 * byte + bit - 4.
-    const __m512i first = _mm512_inserti64x4(_mm512_set1_epi64(0x746c645c544c443c),
-                                             _mm256_set1_epi64x(0x756d655d554d453d), 1);
     const __m512i high = _mm512_broadcast_i64x4(load32(b.qh)), bit4 = _mm512_set1_epi8(16);
-    for (int k = 0; k < 4; ++k) {
-      const __m512i at = _mm512_add_epi8(first, _mm512_set1_epi8(static_cast<char>(2 * k)));
+    for (int k = 0; k < 4; ++k) {  // bits 2 k and 2 k + 1 to bit 4
       w.codes[k] = _mm512_ternarylogic_epi64(nibbles_of_32(b.qs + 32 * k),
-                                             _mm512_multishift_epi64_epi8(at, high), bit4, 0xf8);
+                                             move_right(high, 2 * k - 4, 2 * k - 3), bit4, 0xf8);
     }
     heads.read(j, w);
   }
@@ -104,13 +99,9 @@ struct BlockReader<BlockQ5_K> : SixBitReader {
 // ---- Q6_K, Q3_K, Q2_K: groups of 16
 
 // Two bits of every byte, p = 0 and 1 (or, one more, 2 and 3): the pair of planes of 64 elements.
-// Multishift offsets 8 * byte + 2 * p, upper half 2 more.
 inline __m512i two_planes(const uint8_t* qs, int i) noexcept {
-  const __m512i first = _mm512_inserti64x4(_mm512_set1_epi64(0x3830282018100800),
-                                           _mm256_set1_epi64x(0x3a322a221a120a02), 1);
-  const __m512i at = _mm512_add_epi8(first, _mm512_set1_epi8(static_cast<char>(4 * (i % 2))));
   const __m512i bytes = _mm512_broadcast_i64x4(load32(qs + 32 * (i / 2)));
-  return _mm512_multishift_epi64_epi8(at, bytes);
+  return move_right(bytes, 4 * (i % 2), 4 * (i % 2) + 2);
 }
 
 // Scales of 16 groups, and what takes back that codes are 1 << kShift too large.
@@ -141,16 +132,12 @@ struct BlockReader<BlockQ3_K> : OffsetReader {
   using Heads = PlainHeads<BlockQ3_K>;
 
   static void read(const BlockQ3_K& b, const Heads&, size_t, Columns256& w) noexcept {
-    // Bit 2 i (upper half: 2 i + 1) of hmask to bit 2: offsets 8 * byte + 2 i - 2 (- 1).
-    const __m512i first = _mm512_inserti64x4(_mm512_set1_epi64(0x766e665e564e463e),
-                                             _mm256_set1_epi64x(0x776f675f574f473f), 1);
     const __m512i high = _mm512_broadcast_i64x4(load32(b.hmask));
     const __m512i low2 = _mm512_set1_epi8(3), bit2 = _mm512_set1_epi8(4);
-    for (int i = 0; i < 4; ++i) {
-      const __m512i at = _mm512_add_epi8(first, _mm512_set1_epi8(static_cast<char>(2 * i)));
+    for (int i = 0; i < 4; ++i) {  // bits 2 i and 2 i + 1 of hmask to bit 2
       const __m512i low = _mm512_and_si512(two_planes(b.qs, i), low2);
       w.codes[i] =
-          _mm512_ternarylogic_epi64(low, _mm512_multishift_epi64_epi8(at, high), bit2, 0xf8);
+          _mm512_ternarylogic_epi64(low, move_right(high, 2 * i - 2, 2 * i - 1), bit2, 0xf8);
     }
     offset_scales<2>(q3_scales(b.scales), w);
   }

@@ -71,26 +71,23 @@ inline void unpack_block(const BlockQ5_K& b, int8_t* codes, float* scales, float
   unpack_pair_scales(b, scales, mins);
 }
 
+// The bits of each byte `low` places lower in the lower half of the vector, `high` in the upper one
+// (-7 to 7). What comes from the byte beside is for the caller to mask away: a rotation of 64 bits.
+inline __m512i move_right(__m512i x, int low, int high) noexcept {
+  return _mm512_rorv_epi64(x,
+                           _mm512_inserti64x4(_mm512_set1_epi64(low), _mm256_set1_epi64x(high), 1));
+}
+
 // The codes of Q6_K before the subtraction of 32; elements 64 i ... 64 i + 63 in q[i].
 inline void q6_codes(const BlockQ6_K& b, __m512i q[4]) noexcept {
-  // Byte j of the result is byte j of the source shifted so that the wanted pair of bits becomes
-  // bits 4 and 5: multishift takes 8 bits from bit 8 j + shift of its 64-bit word.
-  const uint64_t bytes = 0x3830282018100800;
-  const __m512i pair01 = _mm512_inserti64x4(
-      _mm512_set1_epi64(static_cast<long long>(bytes + 0x3c3c3c3c3c3c3c3c)),  // p = 0: shift -4
-      _mm256_set1_epi64x(static_cast<long long>(bytes + 0x3e3e3e3e3e3e3e3e)),
-      1);  // p = 1: shift -2
-  const __m512i pair23 = _mm512_inserti64x4(
-      _mm512_set1_epi64(static_cast<long long>(bytes)),  // p = 2: in place
-      _mm256_set1_epi64x(static_cast<long long>(bytes + 0x0202020202020202)), 1);  // p = 3: shift 2
   const __m512i low4 = _mm512_set1_epi8(15), high2 = _mm512_set1_epi8(0x30);
   for (int h = 0; h < 2; ++h) {
     const __m512i ql = _mm512_loadu_si512(b.ql + 64 * h);
     const __m512i qh = _mm512_broadcast_i64x4(load32(b.qh + 32 * h));
     const __m512i lo = _mm512_and_si512(ql, low4);
     const __m512i hi = _mm512_and_si512(_mm512_srli_epi16(ql, 4), low4);
-    const __m512i lo_top = _mm512_multishift_epi64_epi8(pair01, qh);
-    const __m512i hi_top = _mm512_multishift_epi64_epi8(pair23, qh);
+    const __m512i lo_top = move_right(qh, -4, -2);  // pairs of bits 0 and 1 to bits 4 and 5
+    const __m512i hi_top = move_right(qh, 0, 2);    // pairs 2 and 3
     q[2 * h] = _mm512_ternarylogic_epi64(lo, lo_top, high2, 0xf8);  // lo | (top & high2)
     q[2 * h + 1] = _mm512_ternarylogic_epi64(hi, hi_top, high2, 0xf8);
   }

@@ -99,12 +99,13 @@ inline void unpack_block(const BlockQ1_0& b, int8_t* codes, float* scales, float
 
 inline void unpack_block(const BlockQ2_0& b, int8_t* codes, float* scales, float*) noexcept {
   const float d = half_to_float(b.d);
-  // Each byte four times, then its four pairs of bits: a shift per byte of every 32-bit word.
+  // A byte to the low bits of a word; then pair k of its bits, that are 6 k places too low, to byte
+  // k.
   const __m512i words =
       _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b.qs)));
-  const __m512i shifts = _mm512_set1_epi64(0x2624222006040200);
-  const __m512i q =
-      _mm512_and_si512(_mm512_multishift_epi64_epi8(shifts, words), _mm512_set1_epi8(3));
+  const __m512i pairs02 = _mm512_or_si512(words, _mm512_slli_epi32(words, 12));
+  const __m512i q = _mm512_and_si512(_mm512_or_si512(pairs02, _mm512_slli_epi32(pairs02, 6)),
+                                     _mm512_set1_epi8(3));
   _mm512_storeu_si512(codes, _mm512_sub_epi8(q, _mm512_set1_epi8(1)));
   scales[0] = d;
   scales[1] = d;

@@ -37,6 +37,7 @@ TEST(Tiers, UnknownOrUnsupportedNamesLeaveTheTableUntouched) {
 // A tier may use all that the tiers before it in its family may.
 TEST(Tiers, NewerFeaturesIncludeOlderOnes) {
   EXPECT_TRUE(!cpu_has_avx512bf16() || cpu_has_avx512());
+  EXPECT_TRUE(!cpu_has_avx512vbmi() || cpu_has_avx512());
   EXPECT_TRUE(!cpu_has_avx512() || cpu_has_avx2());
   EXPECT_TRUE(!cpu_has_i8mm() || cpu_has_dotprod());
 }

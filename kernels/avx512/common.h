@@ -70,6 +70,16 @@ inline void for_vectors(size_t n, F f) noexcept {
   if (i < n) f(i, first_lanes(n - i));
 }
 
+// Calls f.operator()<T>(first token) over n tokens in tiles of kMost, 4, 2 and 1.
+template <size_t kMost, class F>
+inline void for_token_tiles(size_t n, F f) noexcept {
+  size_t t = 0;
+  for (; t + kMost <= n; t += kMost) f.template operator()<kMost>(t);
+  if (n - t >= 4) f.template operator()<4>(t), t += 4;
+  if (n - t >= 2) f.template operator()<2>(t), t += 2;
+  if (n - t >= 1) f.template operator()<1>(t);
+}
+
 inline __m512 broadcast(const float* p) noexcept { return _mm512_set1_ps(*p); }
 inline __m512i broadcast4(const void* p) noexcept { return _mm512_set1_epi32(load_as<int32_t>(p)); }
 

@@ -1,6 +1,6 @@
 // The inner loops of int8 panels, one instance per kind of panel.
 #include "kernels/avx512/fill.h"
-#include "kernels/avx512/multiply_int8.h"
+#include "kernels/avx512/multiply_super.h"
 
 namespace lathe {
 namespace {
@@ -12,7 +12,12 @@ template <Format F>
 void set_multiply(KernelTable& table) noexcept {
   if constexpr (format_info(F).group != 0) {
     MatmulKernels& m = table.matmul[index_of(F)];
-    m.multiply = multiply_int8<kPanelOf<F>>;
+    using Super = typename SuperPanel<F>::Type;
+    if constexpr (std::is_void_v<Super>) {
+      m.multiply = multiply_int8<kPanelOf<F>>;
+    } else {
+      m.multiply = multiply_super<Super>;
+    }
     m.panel_name = "avx512 int8 panel";
   }
 }

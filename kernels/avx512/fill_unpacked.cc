@@ -1,7 +1,7 @@
 // What every integer format gets from its unpacking: unpack, decode, matvec, pack.
 #include "kernels/avx512/fill.h"
 #include "kernels/avx512/matvec_unpacked.h"
-#include "kernels/avx512/panel_int8.h"
+#include "kernels/avx512/panel_super.h"
 
 namespace lathe {
 namespace {
@@ -20,8 +20,14 @@ void set_unpacked(KernelTable& table) noexcept {
     MatmulKernels& m = table.matmul[index_of(F)];
     m.matvec = matvec<F, UnpackedDot<F>>;
     m.matvec_name = "avx512 unpacked";
-    m.pack = pack_int8<F>;
-    m.panel_bytes = panel_bytes<F>;
+    using Super = typename SuperPanel<F>::Type;
+    if constexpr (std::is_void_v<Super>) {
+      m.pack = pack_int8<F>;
+      m.panel_bytes = panel_bytes<F>;
+    } else {
+      m.pack = pack_super<F, Super>;
+      m.panel_bytes = super_panel_bytes<Super>;
+    }
     m.panel_rows = kPanelRows;
   }
 }

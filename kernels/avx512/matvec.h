@@ -76,21 +76,11 @@ struct Results {
   float& at(size_t r, size_t t) const noexcept { return y[t * stride + r]; }
 };
 
-// Calls f.operator()<T>(first token) over n tokens in tiles of 8, 4, 2, 1.
-template <class F>
-inline void for_token_tiles(size_t n, F f) noexcept {
-  size_t t = 0;
-  for (; t + 8 <= n; t += 8) f.template operator()<8>(t);
-  if (n - t >= 4) f.template operator()<4>(t), t += 4;
-  if (n - t >= 2) f.template operator()<2>(t), t += 2;
-  if (n - t >= 1) f.template operator()<1>(t);
-}
-
 // Calls f.operator()<R, T>(first row, first token) over tiles of 8, 4, 2, 1 tokens and as many
 // rows, four at most, as leave kSums sums to a tile; the last rows come one by one.
 template <size_t kSums, class F>
 inline void for_row_tiles(size_t n_rows, size_t n_tokens, F f) noexcept {
-  for_token_tiles(n_tokens, [&]<size_t T>(size_t t) noexcept {
+  for_token_tiles<8>(n_tokens, [&]<size_t T>(size_t t) noexcept {
     constexpr size_t kRows = min_of(kSums / T, size_t{4});
     size_t r = 0;
     for (; r + kRows <= n_rows; r += kRows) f.template operator()<kRows, T>(r, t);
@@ -118,7 +108,7 @@ void matvec(const void* w, size_t row_stride, size_t n_rows, size_t n_cols, cons
   const Results out = {y, y_stride};
   for (size_t first = 0; first < n_rows; first += 4) {  // in cache for all of their tokens
     const size_t end = min_of(first + 4, n_rows);
-    for_token_tiles(n_tokens, [&]<size_t T>(size_t t) noexcept {
+    for_token_tiles<8>(n_tokens, [&]<size_t T>(size_t t) noexcept {
       for (size_t r = first; r < end; r += kTileRows<T>) {
         const Rows rows = {static_cast<const uint8_t*>(w) + r * row_stride, row_stride, end - r};
         TileDot::template dot<T>(rows, n_cols, tokens.from(t), out.from(r, t));

@@ -35,6 +35,23 @@ struct alignas(64) FloatTile {
   float v[T][2][16];
 };
 
+// acc += dot products of kColumns columns, exact; `a`: codes of the first token there.
+template <size_t kColumns, size_t T>
+inline void dot_columns(const uint8_t* codes, const uint8_t* a, size_t stride,
+                        __m512i acc[T][2]) noexcept {
+#pragma GCC unroll 8
+  for (size_t k = 0; k < kColumns / 4; ++k) {
+    const __m512i w0 = _mm512_loadu_si512(codes + 128 * k);
+    const __m512i w1 = _mm512_loadu_si512(codes + 128 * k + 64);
+#pragma GCC unroll 8
+    for (size_t t = 0; t < T; ++t) {
+      const __m512i b = broadcast4(a + t * stride + 4 * k);
+      acc[t][0] = _mm512_dpbusd_epi32(acc[t][0], w0, b);
+      acc[t][1] = _mm512_dpbusd_epi32(acc[t][1], w1, b);
+    }
+  }
+}
+
 // Dot products of one group, exact.
 template <Int8Panel P, size_t T>
 inline void dot_group(const uint8_t* codes, const TokenView& x, size_t group,
@@ -46,18 +63,7 @@ inline void dot_group(const uint8_t* codes, const TokenView& x, size_t group,
 #pragma GCC unroll 8
     for (size_t t = 0; t < T; ++t) acc[t][0] = acc[t][1] = broadcast4(x.at(t, bias));
   }
-  const uint8_t* a = x.row + group * P.group;
-#pragma GCC unroll 8
-  for (size_t k = 0; k < P.group / 4; ++k) {
-    const __m512i w0 = _mm512_loadu_si512(codes + 128 * k);
-    const __m512i w1 = _mm512_loadu_si512(codes + 128 * k + 64);
-#pragma GCC unroll 8
-    for (size_t t = 0; t < T; ++t) {
-      const __m512i b = broadcast4(a + t * x.stride + 4 * k);
-      acc[t][0] = _mm512_dpbusd_epi32(acc[t][0], w0, b);
-      acc[t][1] = _mm512_dpbusd_epi32(acc[t][1], w1, b);
-    }
-  }
+  dot_columns<P.group, T>(codes, x.row + group * P.group, x.stride, acc);
 }
 
 // sum += scale * dot (+ min * sum of codes): weights' scales only, where activations have one scale
@@ -129,6 +135,14 @@ struct OutTile {
   __mmask16 rows[2];
 };
 
+template <size_t T>
+inline void store_tile(const FloatTile<T>& sums, OutTile out) noexcept {
+  for (size_t t = 0; t < T; ++t, out.p += out.stride) {
+    _mm512_mask_storeu_ps(out.p, out.rows[0], _mm512_load_ps(sums.v[t][0]));
+    _mm512_mask_storeu_ps(out.p + 16, out.rows[1], _mm512_load_ps(sums.v[t][1]));
+  }
+}
+
 // By value and with local sums: nothing that the loop reads can alias what it writes.
 template <Int8Panel P, size_t T>
 [[gnu::noinline]] void multiply_tile(const uint8_t* panel, size_t n_cols, TokenView x,
@@ -147,31 +161,35 @@ template <Int8Panel P, size_t T>
     }
     if constexpr (P.act == ActKind::kQ8x256) add_chunk<T>(x, g / kGroupsPerScale, part, total);
   }
-  for (size_t t = 0; t < T; ++t, out.p += out.stride) {
-    _mm512_mask_storeu_ps(out.p, out.rows[0], _mm512_load_ps(total.v[t][0]));
-    _mm512_mask_storeu_ps(out.p + 16, out.rows[1], _mm512_load_ps(total.v[t][1]));
-  }
+  store_tile<T>(total, out);
 }
 
-template <Int8Panel P, size_t T>
-inline void multiply_tokens(const void* panel, size_t n_cols, const TokenView& first, size_t begin,
-                            const OutTile& out) noexcept {
-  const TokenView x = {first.row + begin * first.stride, first.stride, first.layout};
-  const OutTile y = {out.p + begin * out.stride, out.stride, {out.rows[0], out.rows[1]}};
-  multiply_tile<P, T>(static_cast<const uint8_t*>(panel), n_cols, x, y);
-}
+// Activations and results of a call: those of a tile that begins with token t.
+struct Product {
+  const void* act;
+  size_t act_stride;
+  ActLayout layout;
+  float* out;
+  size_t out_stride, n_rows;
+
+  TokenView tokens(size_t t) const noexcept {
+    return {static_cast<const uint8_t*>(act) + t * act_stride, act_stride, layout};
+  }
+  OutTile results(size_t t) const noexcept {
+    return {out + t * out_stride,
+            out_stride,
+            {first_lanes(n_rows), first_lanes(n_rows > 16 ? n_rows - 16 : 0)}};
+  }
+};
 
 template <Int8Panel P>
 void multiply_int8(const void* panel, size_t n_rows, size_t n_cols, const void* act,
                    size_t act_stride, size_t n_tokens, float* out, size_t out_stride) noexcept {
-  const TokenView x = {static_cast<const uint8_t*>(act), act_stride, act_layout(P.act, n_cols)};
-  const OutTile y = {
-      out, out_stride, {first_lanes(n_rows), first_lanes(n_rows > 16 ? n_rows - 16 : 0)}};
-  size_t t = 0;
-  for (; t + 8 <= n_tokens; t += 8) multiply_tokens<P, 8>(panel, n_cols, x, t, y);
-  if (n_tokens - t >= 4) multiply_tokens<P, 4>(panel, n_cols, x, t, y), t += 4;
-  if (n_tokens - t >= 2) multiply_tokens<P, 2>(panel, n_cols, x, t, y), t += 2;
-  if (n_tokens - t >= 1) multiply_tokens<P, 1>(panel, n_cols, x, t, y);
+  const Product product = {act, act_stride, act_layout(P.act, n_cols), out, out_stride, n_rows};
+  for_token_tiles<8>(n_tokens, [&]<size_t T>(size_t t) noexcept {
+    multiply_tile<P, T>(static_cast<const uint8_t*>(panel), n_cols, product.tokens(t),
+                        product.results(t));
+  });
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 // Codes are unsigned, the u8 side of vpdpbusd: signed formats store code + 128 and their int32
 // accumulators start from the activations' bias, so that the dot product is exact at no cost. Four
 // activation codes of a token are broadcast to all lanes: no horizontal sums, and the result of a
-// (row, token) pair is the same sequence of operations for any number of tokens.
+// (row, token) pair is the same sequence of operations for any number of tokens. Super-blocks whose
+// scales are small whole numbers have panels of their own (panel_super.h).
 #pragma once
 
 #include "kernels/avx512/unpack.h"
@@ -31,8 +32,10 @@ size_t panel_bytes(size_t n_cols) noexcept {
   return n_cols / PanelShape<F>::kGroup * PanelShape<F>::kBytes;
 }
 
+using CodeRows = int8_t[kPanelRows][kChunk];
+
 struct alignas(64) UnpackedRows {
-  int8_t codes[kPanelRows][kChunk];
+  CodeRows codes;
   float scales[kPanelRows][16];
   float mins[kPanelRows][16];
 };
@@ -50,21 +53,22 @@ inline void interleave_floats(const float rows[][16], size_t groups, size_t grou
   }
 }
 
-template <Format F>
-inline void interleave_codes(const UnpackedRows& rows, size_t width, uint8_t* panel) noexcept {
-  using Shape = PanelShape<F>;
-  const __m512i flip = _mm512_set1_epi8(Shape::kInfo.has_min ? 0 : static_cast<char>(128));
+// Codes + offset of `width` columns to their groups of the panel.
+template <class Shape>
+inline void interleave_codes(const CodeRows& codes, size_t width, uint8_t offset,
+                             uint8_t* panel) noexcept {
+  const __m512i added = _mm512_set1_epi8(static_cast<char>(offset));
   for (size_t c = 0; c < width; c += 64) {
     for (size_t half = 0; half < 2; ++half) {
       __m512i v[16];
-      for (size_t i = 0; i < 16; ++i) v[i] = _mm512_load_si512(rows.codes[16 * half + i] + c);
+      for (size_t i = 0; i < 16; ++i) v[i] = _mm512_load_si512(codes[16 * half + i] + c);
       transpose_16x16(v);
       for (size_t j = 0; j < 16; ++j) {
         const size_t col = c + 4 * j;
         if (col >= width) break;
         uint8_t* group = panel + col / Shape::kGroup * Shape::kBytes + Shape::kHeader;
         uint8_t* out = group + col % Shape::kGroup * kPanelRows + 64 * half;
-        _mm512_storeu_si512(out, _mm512_xor_si512(v[j], flip));
+        _mm512_storeu_si512(out, _mm512_add_epi8(v[j], added));
       }
     }
   }
@@ -86,7 +90,7 @@ void pack_int8(const void* w, size_t row_stride, size_t n_rows, size_t n_cols,
     interleave_floats(rows.scales, groups, Shape::kBytes, out);
     if constexpr (Shape::kInfo.has_min)
       interleave_floats(rows.mins, groups, Shape::kBytes, out + 128);
-    interleave_codes<F>(rows, width, out);
+    interleave_codes<Shape>(rows.codes, width, Shape::kInfo.has_min ? 0 : 128, out);
     out += groups * Shape::kBytes;
   }
 }

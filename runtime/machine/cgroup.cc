@@ -35,7 +35,7 @@ double cpu_quota_of(const ControlGroup& group) {
 
 std::vector<ControlGroup> control_groups(const fs::path& root, std::string_view controller) {
   const fs::path mount = root / "sys/fs/cgroup";
-  const std::string wanted = "," + std::string(controller) + ",";
+  const std::string wanted = std::string(1, ',').append(controller).append(1, ',');
   std::vector<ControlGroup> groups;
   std::ifstream file(root / "proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {  // "4:cpu,cpuacct:/path", "0::/path"

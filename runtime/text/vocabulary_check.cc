@@ -87,15 +87,18 @@ std::vector<std::string> vocabulary_warnings(const VocabularySpec& spec,
   };
   const bool is_spm = spec.model == "llama";
   if (!is_spm && !spec.pre) {
-    add("the file names no pre-tokenizer (tokenizer.ggml.pre); using 'default', which may split "
+    warnings.emplace_back(
+        "the file names no pre-tokenizer (tokenizer.ggml.pre); using 'default', which may split "
         "words in another way than the model was trained on");
   }
   if (is_spm && !spec.scores) {
-    add("the file has no scores of tokens (tokenizer.ggml.scores): pieces are joined from left to "
+    warnings.emplace_back(
+        "the file has no scores of tokens (tokenizer.ggml.scores): pieces are joined from left to "
         "right, which may be another way than the model was trained on");
   }
   if (!spec.types) {
-    add("the file has no types of tokens (tokenizer.ggml.token_type): control tokens are taken for "
+    warnings.emplace_back(
+        "the file has no types of tokens (tokenizer.ggml.token_type): control tokens are taken for "
         "text");
   }
   const SpecialTokens& special = vocabulary.special();

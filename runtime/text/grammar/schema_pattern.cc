@@ -53,7 +53,7 @@ std::string chars_expression(const CharRanges& ranges) {
       const char32_t first = std::max(r.first, p.first), last = std::min(r.last, p.last);
       if (first > last) continue;
       inside += class_char(first);
-      if (first < last) inside += "-" + class_char(last);
+      if (first < last) inside.append(1, '-').append(class_char(last));
     }
   }
   if (!inside.empty()) choices = "[" + inside + "]";
@@ -112,7 +112,7 @@ class PatternReader {
     std::string sequence = "\"\"";
     while (!at_end() && peek() != '|' && peek() != ')') {
       if (peek() == '$' && depth == 0) break;
-      sequence += " " + read_quantified(depth);
+      sequence.append(1, ' ').append(read_quantified(depth));
     }
     return sequence;
   }

@@ -204,7 +204,7 @@ Value tojson(Runtime& runtime, const Value& value, const Arguments& arguments) {
   const Value indent = named.get("indent", Value::none());
   if (!indent.is_none()) {
     style.indented = true;
-    style.item_separator = ",";
+    style.item_separator = ',';
     if (indent.is_string()) {
       style.indent = indent.as_text();
     } else {

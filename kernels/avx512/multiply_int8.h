@@ -1,9 +1,9 @@
-// The inner loops of int8 panels: 32 rows x up to 8 tokens, vpdpbusd.
+// The inner loops of int8 panels: 32 rows x up to 6 tokens, vpdpbusd.
 //
-// Sixteen int32 accumulators stay in registers over a group of columns; the float accumulators
-// are in L1, one load and one store per group, which the load ports have room for. What bounds the
-// loop is the issue of vector arithmetic: per group of 32 columns 8 dot products and 2 to 4 float
-// operations per vector of 16 rows.
+// Twelve int32 accumulators and twelve float sums stay in registers. By count the loop is bound by
+// vector arithmetic (per group of 32 columns 8 dot products and 2 to 4 float operations per vector
+// of 16 rows) or, where two threads share a core, by the number of instructions: sums in memory let
+// 8 tokens share a load of weights, and were slower for their loads and stores.
 #pragma once
 
 #include "kernels/avx512/common.h"
@@ -27,6 +27,9 @@ struct TokenView {  // rows of the first token of a tile; others are `stride` by
 
   const void* at(size_t token, size_t offset) const noexcept {
     return row + token * stride + offset;
+  }
+  const float* floats(size_t token, size_t offset) const noexcept {
+    return static_cast<const float*>(at(token, offset));
   }
 };
 
@@ -52,79 +55,69 @@ inline void dot_columns(const uint8_t* codes, const uint8_t* a, size_t stride,
   }
 }
 
-// Dot products of one group, exact.
+// What the dot products of a group start from.
 template <Int8Panel P, size_t T>
-inline void dot_group(const uint8_t* codes, const TokenView& x, size_t group,
-                      __m512i acc[T][2]) noexcept {
-  if constexpr (P.has_min) {
-    for (size_t t = 0; t < T; ++t) acc[t][0] = acc[t][1] = _mm512_setzero_si512();
-  } else {
-    const size_t bias = (P.group == 32 ? x.layout.bias32 : x.layout.bias16) + 4 * group;
+inline void start_group(const TokenView& x, size_t group, __m512i acc[T][2]) noexcept {
+  const size_t bias = (P.group == 32 ? x.layout.bias32 : x.layout.bias16) + 4 * group;
 #pragma GCC unroll 8
-    for (size_t t = 0; t < T; ++t) acc[t][0] = acc[t][1] = broadcast4(x.at(t, bias));
+  for (size_t t = 0; t < T; ++t) {
+    acc[t][0] = acc[t][1] = P.has_min ? _mm512_setzero_si512() : broadcast4(x.at(t, bias));
   }
-  dot_columns<P.group, T>(codes, x.row + group * P.group, x.stride, acc);
 }
 
-// sum += scale * dot (+ min * sum of codes): weights' scales only, where activations have one scale
-// per 256.
+// sum += scale * dot product + minimum * sum of codes, of one group; times the activations' scale
+// where they have one per 32 columns.
 template <Int8Panel P, size_t T>
 inline void add_group(const uint8_t* panel, const TokenView& x, size_t group,
-                      const __m512i acc[T][2], FloatTile<T>& sum) noexcept {
+                      __m512 sum[T][2]) noexcept {
+  __m512i acc[T][2];
+  start_group<P, T>(x, group, acc);
+  dot_columns<P.group, T>(panel + P.header(), x.row + group * P.group, x.stride, acc);
   const size_t sums = (P.group == 32 ? x.layout.sums32 : x.layout.sums16) + 4 * group;
+  const size_t factor = x.layout.scales + 4 * (group * P.group / 32);
 #pragma GCC unroll 8
   for (size_t t = 0; t < T; ++t) {
+    __m512 a, code_sum;
+    if constexpr (P.act == ActKind::kQ8x32) a = broadcast(x.floats(t, factor));
+    if constexpr (P.has_min) code_sum = broadcast(x.floats(t, sums));
 #pragma GCC unroll 2
     for (size_t h = 0; h < 2; ++h) {
-      __m512 s = _mm512_load_ps(sum.v[t][h]);
-      if constexpr (P.has_min) {
-        const __m512 code_sum = broadcast(static_cast<const float*>(x.at(t, sums)));
-        s = _mm512_fmadd_ps(_mm512_loadu_ps(panel + 128 + 64 * h), code_sum, s);
-      }
-      s = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc[t][h]), _mm512_loadu_ps(panel + 64 * h), s);
-      _mm512_store_ps(sum.v[t][h], s);
-    }
-  }
-}
-
-// The same with an activation scale per 32 columns.
-template <Int8Panel P, size_t T>
-inline void add_scaled_group(const uint8_t* panel, const TokenView& x, size_t group,
-                             const __m512i acc[T][2], FloatTile<T>& sum) noexcept {
-  const size_t sums = (P.group == 32 ? x.layout.sums32 : x.layout.sums16) + 4 * group;
-  const size_t scale = x.layout.scales + 4 * (group * P.group / 32);
-#pragma GCC unroll 8
-  for (size_t t = 0; t < T; ++t) {
-    const __m512 a = broadcast(static_cast<const float*>(x.at(t, scale)));
-#pragma GCC unroll 2
-    for (size_t h = 0; h < 2; ++h) {
-      __m512 dot = _mm512_cvtepi32_ps(acc[t][h]);
-      __m512 s = _mm512_load_ps(sum.v[t][h]);
-      if constexpr (P.has_min) {
-        const __m512 code_sum = broadcast(static_cast<const float*>(x.at(t, sums)));
-        dot = _mm512_mul_ps(dot, _mm512_loadu_ps(panel + 64 * h));
-        dot = _mm512_fmadd_ps(_mm512_loadu_ps(panel + 128 + 64 * h), code_sum, dot);
-        s = _mm512_fmadd_ps(dot, a, s);
+      const __m512 scale = _mm512_loadu_ps(panel + 64 * h);
+      const __m512 dot = _mm512_cvtepi32_ps(acc[t][h]);
+      if constexpr (P.act == ActKind::kQ8x32 && P.has_min) {
+        const __m512 min = _mm512_loadu_ps(panel + 128 + 64 * h);
+        const __m512 both = _mm512_fmadd_ps(min, code_sum, _mm512_mul_ps(dot, scale));
+        sum[t][h] = _mm512_fmadd_ps(both, a, sum[t][h]);
+      } else if constexpr (P.act == ActKind::kQ8x32) {
+        sum[t][h] = _mm512_fmadd_ps(_mm512_mul_ps(dot, a), scale, sum[t][h]);
       } else {
-        s = _mm512_fmadd_ps(_mm512_mul_ps(dot, a), _mm512_loadu_ps(panel + 64 * h), s);
+        sum[t][h] = _mm512_fmadd_ps(dot, scale, sum[t][h]);
+        if constexpr (P.has_min) {
+          const __m512 min = _mm512_loadu_ps(panel + 128 + 64 * h);
+          sum[t][h] = _mm512_fmadd_ps(min, code_sum, sum[t][h]);
+        }
       }
-      _mm512_store_ps(sum.v[t][h], s);
     }
   }
 }
 
-// total += scale of 256 activations * part; part = 0.
 template <size_t T>
-inline void add_chunk(const TokenView& x, size_t chunk, FloatTile<T>& part,
+inline void clear(__m512 sum[T][2]) noexcept {
+#pragma GCC unroll 8
+  for (size_t t = 0; t < T; ++t) sum[t][0] = sum[t][1] = _mm512_setzero_ps();
+}
+
+// total += scale of 256 activations * part.
+template <size_t T>
+inline void add_chunk(const TokenView& x, size_t chunk, const __m512 part[T][2],
                       FloatTile<T>& total) noexcept {
 #pragma GCC unroll 8
   for (size_t t = 0; t < T; ++t) {
-    const __m512 a = broadcast(static_cast<const float*>(x.at(t, x.layout.scales + 4 * chunk)));
+    const __m512 a = broadcast(x.floats(t, x.layout.scales + 4 * chunk));
 #pragma GCC unroll 2
     for (size_t h = 0; h < 2; ++h) {
       const __m512 s = _mm512_load_ps(total.v[t][h]);
-      _mm512_store_ps(total.v[t][h], _mm512_fmadd_ps(_mm512_load_ps(part.v[t][h]), a, s));
-      _mm512_store_ps(part.v[t][h], _mm512_setzero_ps());
+      _mm512_store_ps(total.v[t][h], _mm512_fmadd_ps(part[t][h], a, s));
     }
   }
 }
@@ -134,6 +127,13 @@ struct OutTile {
   size_t stride;
   __mmask16 rows[2];
 };
+
+template <size_t T>
+inline void put(const __m512 sum[T][2], FloatTile<T>& out) noexcept {
+  for (size_t t = 0; t < T; ++t) {
+    for (size_t h = 0; h < 2; ++h) _mm512_store_ps(out.v[t][h], sum[t][h]);
+  }
+}
 
 template <size_t T>
 inline void store_tile(const FloatTile<T>& sums, OutTile out) noexcept {
@@ -147,19 +147,21 @@ inline void store_tile(const FloatTile<T>& sums, OutTile out) noexcept {
 template <Int8Panel P, size_t T>
 [[gnu::noinline]] void multiply_tile(const uint8_t* panel, size_t n_cols, TokenView x,
                                      OutTile out) noexcept {
-  constexpr size_t kGroupsPerScale = (P.act == ActKind::kQ8x256 ? 256 : 32) / P.group;
-  FloatTile<T> part = {}, total = {};
-  for (size_t g = 0; g < n_cols / P.group; g += kGroupsPerScale) {
-    for (size_t i = g; i < g + kGroupsPerScale; ++i, panel += P.bytes()) {
-      __m512i acc[T][2];
-      dot_group<P, T>(panel + P.header(), x, i, acc);
-      if constexpr (P.act == ActKind::kQ8x256) {
-        add_group<P, T>(panel, x, i, acc, part);
-      } else {
-        add_scaled_group<P, T>(panel, x, i, acc, total);
-      }
+  const size_t n_groups = n_cols / P.group;
+  FloatTile<T> total = {};
+  __m512 sum[T][2];
+  clear<T>(sum);
+  if constexpr (P.act == ActKind::kQ8x256) {
+    constexpr size_t kOfChunk = 256 / P.group;
+    for (size_t g = 0; g < n_groups; g += kOfChunk) {
+      for (size_t i = g; i < g + kOfChunk; ++i, panel += P.bytes())
+        add_group<P, T>(panel, x, i, sum);
+      add_chunk<T>(x, g / kOfChunk, sum, total);
+      clear<T>(sum);
     }
-    if constexpr (P.act == ActKind::kQ8x256) add_chunk<T>(x, g / kGroupsPerScale, part, total);
+  } else {
+    for (size_t g = 0; g < n_groups; ++g, panel += P.bytes()) add_group<P, T>(panel, x, g, sum);
+    put<T>(sum, total);
   }
   store_tile<T>(total, out);
 }
@@ -186,7 +188,7 @@ template <Int8Panel P>
 void multiply_int8(const void* panel, size_t n_rows, size_t n_cols, const void* act,
                    size_t act_stride, size_t n_tokens, float* out, size_t out_stride) noexcept {
   const Product product = {act, act_stride, act_layout(P.act, n_cols), out, out_stride, n_rows};
-  for_token_tiles<8>(n_tokens, [&]<size_t T>(size_t t) noexcept {
+  for_token_tiles<6>(n_tokens, [&]<size_t T>(size_t t) noexcept {
     multiply_tile<P, T>(static_cast<const uint8_t*>(panel), n_cols, product.tokens(t),
                         product.results(t));
   });

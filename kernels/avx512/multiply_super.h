@@ -1,6 +1,6 @@
 // The inner loops of the panels of super-blocks (panel_super.h): as those of multiply_int8.h, with
-// next to no float arithmetic. By count of vector instructions 92 to 95 % of the int8 peak with one
-// scale, 83 % with its minimums, 77 % with eight scales.
+// next to no float arithmetic, so that 8 tokens fit. By count of vector instructions 95 % of the
+// int8 peak, 83 % with minimums.
 #pragma once
 
 #include "kernels/avx512/multiply_int8.h"
@@ -8,12 +8,6 @@
 
 namespace lathe {
 namespace {
-
-// Tokens of a tile. With eight scales both kinds of integer sums stay in registers.
-template <class P>
-constexpr size_t kMostTokens = 8;
-template <>
-constexpr size_t kMostTokens<EightScales> = 6;
 
 template <size_t T>
 inline void start(__m512i value, __m512i acc[T][2]) noexcept {
@@ -84,42 +78,6 @@ inline void multiply_chunk(OneScaleMins, const uint8_t* panel, const TokenView& 
   }
 }
 
-template <size_t T>
-inline void multiply_chunk(EightScales, const uint8_t* panel, const TokenView& x, size_t chunk,
-                           __m512 part[T][2]) noexcept {
-  __m512i sum[T][2];
-  start<T>(_mm512_setzero_si512(), sum);
-  for (size_t g = 0; g < 8; ++g) {
-    __m512i acc[T][2];
-#pragma GCC unroll 8
-    for (size_t t = 0; t < T; ++t) {
-      acc[t][0] = acc[t][1] = broadcast4(x.at(t, x.layout.bias32 + 4 * (8 * chunk + g)));
-    }
-    dot_columns<32, T>(panel + EightScales::kHeader + 1024 * g, x.row + 256 * chunk + 32 * g,
-                       x.stride, acc);
-    // The low words hold the sums; the high ones, their signs, meet zeros.
-    const uint8_t* scales = panel + EightScales::kScales + 128 * g;
-    const __m512i s0 = _mm512_loadu_si512(scales), s1 = _mm512_loadu_si512(scales + 64);
-#pragma GCC unroll 8
-    for (size_t t = 0; t < T; ++t) {
-      sum[t][0] = _mm512_dpwssd_epi32(sum[t][0], acc[t][0], s0);
-      sum[t][1] = _mm512_dpwssd_epi32(sum[t][1], acc[t][1], s1);
-    }
-  }
-  to_floats<T>(panel, sum, part);
-  const uint8_t* mins = panel + EightScales::kMins;
-  for (size_t g = 0; g < 8; ++g, mins += 128) {
-    const __m512 m0 = _mm512_loadu_ps(mins), m1 = _mm512_loadu_ps(mins + 64);
-#pragma GCC unroll 8
-    for (size_t t = 0; t < T; ++t) {
-      const size_t at = x.layout.sums32 + 4 * (8 * chunk + g);
-      const __m512 s = broadcast(static_cast<const float*>(x.at(t, at)));
-      part[t][0] = _mm512_fmadd_ps(m0, s, part[t][0]);
-      part[t][1] = _mm512_fmadd_ps(m1, s, part[t][1]);
-    }
-  }
-}
-
 template <class P, size_t T>
 [[gnu::noinline]] void multiply_super_tile(const uint8_t* panel, size_t n_cols, TokenView x,
                                            OutTile out) noexcept {
@@ -127,15 +85,7 @@ template <class P, size_t T>
   for (size_t i = 0; i < n_cols / 256; ++i, panel += SuperShape<P>::kBytes) {
     __m512 part[T][2];
     multiply_chunk<T>(P{}, panel, x, i, part);
-#pragma GCC unroll 8
-    for (size_t t = 0; t < T; ++t) {
-      const __m512 a = broadcast(static_cast<const float*>(x.at(t, x.layout.scales + 4 * i)));
-#pragma GCC unroll 2
-      for (size_t h = 0; h < 2; ++h) {
-        _mm512_store_ps(total.v[t][h],
-                        _mm512_fmadd_ps(part[t][h], a, _mm512_load_ps(total.v[t][h])));
-      }
-    }
+    add_chunk<T>(x, i, part, total);
   }
   store_tile<T>(total, out);
 }
@@ -145,7 +95,7 @@ void multiply_super(const void* panel, size_t n_rows, size_t n_cols, const void*
                     size_t act_stride, size_t n_tokens, float* out, size_t out_stride) noexcept {
   const Product product = {act, act_stride, act_layout(ActKind::kQ8x256, n_cols),
                            out, out_stride, n_rows};
-  for_token_tiles<kMostTokens<P>>(n_tokens, [&]<size_t T>(size_t t) noexcept {
+  for_token_tiles<8>(n_tokens, [&]<size_t T>(size_t t) noexcept {
     multiply_super_tile<P, T>(static_cast<const uint8_t*>(panel), n_cols, product.tokens(t),
                               product.results(t));
   });

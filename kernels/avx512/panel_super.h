@@ -1,13 +1,9 @@
-// Int8 panels of super-blocks whose scales are small whole numbers. Laid out as in panel_int8.h,
-// but in groups of 256 columns, and integers meet in integers: floats come in once per 256 columns.
+// Int8 panels of super-blocks whose codes, multiplied by the scales of their groups, fit a byte.
+// Laid out as in panel_int8.h, but in groups of 256 columns:
 //
-//   OneScale   the codes are multiplied by the scales of their groups, which fits a byte:
-//              float d[32]; uint8 (scale * code + 127)[64][32][4]
+//   OneScale       float d[32]; uint8 (scale * code + 127)[64][32][4]
 //   OneScaleMins   with minimums: float d[32], dmin[32]; int16 mins[8][32][2], of 16 columns each;
-//              uint8 (scale * code)[64][32][4]
-//   EightScales   sums of 32 columns of codes of 4 bits, centred, fit int16, so a vpdpwssd
-//              multiplies them as they are: float d[32]; int32 scales[8][32];
-//              float mins[8][32]; uint8 (code - 8 + 128)[64][32][4]
+//                  uint8 (scale * code)[64][32][4]
 #pragma once
 
 #include <type_traits>
@@ -23,9 +19,6 @@ struct OneScale {
 struct OneScaleMins {
   static constexpr size_t kMins = 256, kHeader = kMins + 1024;
 };
-struct EightScales {
-  static constexpr size_t kScales = 128, kMins = kScales + 1024, kHeader = kMins + 1024;
-};
 
 // Which of them a format has; void: none.
 template <Format F>
@@ -39,10 +32,6 @@ struct SuperPanel<Format::Q2_K> {
 template <>
 struct SuperPanel<Format::Q3_K> {
   using Type = OneScale;
-};
-template <>
-struct SuperPanel<Format::Q4_K> {
-  using Type = EightScales;
 };
 template <>
 struct SuperPanel<Format::TQ1_0> {
@@ -68,11 +57,7 @@ size_t super_panel_bytes(size_t n_cols) noexcept {
 struct alignas(64) SuperRows {
   CodeRows codes;
   float d[kPanelRows], dmin[kPanelRows];
-  union {
-    uint8_t bytes[kPanelRows][16];  // OneScaleMins
-    float floats[kPanelRows][16];   // EightScales: of eight groups
-  } mins;
-  int32_t scales[kPanelRows][16];  // EightScales
+  uint8_t mins[kPanelRows][16];
 };
 
 // Codes times the scales of their groups of 16.
@@ -107,20 +92,9 @@ inline void read_super_block(const BlockQ2_K& b, size_t r, SuperRows& rows) noex
   for (int i = 0; i < 8; ++i) store32(rows.codes[r] + 32 * i, two_bits(b.qs, i / 4, i % 4));
   multiply_codes(_mm_and_si128(s, mask), rows.codes[r]);
   const __m128i mins = _mm_and_si128(_mm_srli_epi16(s, 4), mask);
-  _mm_store_si128(reinterpret_cast<__m128i*>(rows.mins.bytes[r]), mins);
+  _mm_store_si128(reinterpret_cast<__m128i*>(rows.mins[r]), mins);
   rows.d[r] = half_to_float(b.d);
   rows.dmin[r] = -half_to_float(b.dmin);
-}
-
-inline void read_super_block(const BlockQ4_K& b, size_t r, SuperRows& rows) noexcept {
-  alignas(32) float scales[8];
-  unpack_block(b, rows.codes[r], scales, rows.mins.floats[r]);
-  const __m256 centre = _mm256_mul_ps(_mm256_set1_ps(8.0f), _mm256_load_ps(scales));
-  float* mins = rows.mins.floats[r];
-  _mm256_store_ps(mins, _mm256_add_ps(_mm256_load_ps(mins), centre));
-  const __m128i bytes = _mm_cvtsi64_si128(static_cast<long long>(six_bit_pairs(b.scales).scales));
-  _mm256_store_si256(reinterpret_cast<__m256i*>(rows.scales[r]), _mm256_cvtepu8_epi32(bytes));
-  rows.d[r] = half_to_float(b.d);
 }
 
 // What stands before the codes of 256 columns.
@@ -134,7 +108,7 @@ inline void write_header(OneScaleMins, const SuperRows& rows, uint8_t* out) noex
   for (size_t half = 0; half < 2; ++half) {
     __m512i v[16];  // of a row, 8 pairs of words; columns of the transpose are pairs
     for (size_t i = 0; i < 16; ++i) {
-      v[i] = _mm512_castsi256_si512(_mm256_cvtepu8_epi16(load16(rows.mins.bytes[16 * half + i])));
+      v[i] = _mm512_castsi256_si512(_mm256_cvtepu8_epi16(load16(rows.mins[16 * half + i])));
     }
     transpose_16x16(v);
     for (size_t p = 0; p < 8; ++p) {
@@ -143,19 +117,10 @@ inline void write_header(OneScaleMins, const SuperRows& rows, uint8_t* out) noex
   }
 }
 
-inline void write_header(EightScales, const SuperRows& rows, uint8_t* out) noexcept {
-  __builtin_memcpy(out, rows.d, sizeof rows.d);
-  interleave_floats(reinterpret_cast<const float(*)[16]>(rows.scales), 8, 128,
-                    out + EightScales::kScales);
-  interleave_floats(rows.mins.floats, 8, 128, out + EightScales::kMins);
-}
-
 template <class P>
 constexpr uint8_t kCodeOffset = 127;
 template <>
 constexpr uint8_t kCodeOffset<OneScaleMins> = 0;
-template <>
-constexpr uint8_t kCodeOffset<EightScales> = 128 - 8;
 
 template <Format F, class P>
 void pack_super(const void* w, size_t row_stride, size_t n_rows, size_t n_cols,

@@ -135,6 +135,50 @@ TEST_F(JsonSchemaTexts, HoldWhatTheSchemaMeans) {
   EXPECT_TRUE(has(R"({"type":"array","items":{"$ref":"#"}})", "[[],[[]]]"));
 }
 
+// What other drafts, OpenAPI and the generators of schemas write.
+TEST_F(JsonSchemaTexts, TermsOfOlderDraftsAndOfOpenApi) {
+  const std::string pair = R"({"type":"array","items":[{"type":"string"},{"type":"integer"}])";
+  EXPECT_TRUE(has(pair + "}", R"(["a",1])"));
+  EXPECT_FALSE(has(pair + "}", R"(["a","b"])"));
+  EXPECT_TRUE(has(pair + R"(,"additionalItems":{"type":"null"},"minItems":3})", R"(["a",1,null])"));
+  EXPECT_FALSE(has(pair + R"(,"additionalItems":false,"minItems":2})", R"(["a",1,null])"));
+  EXPECT_TRUE(has(R"({"items":{"type":"null"},"additionalItems":false})", "[null,null]"));
+  const std::string open = R"({"type":"integer","minimum":1,"exclusiveMinimum":true})";
+  EXPECT_FALSE(has(open, "1"));
+  EXPECT_TRUE(has(open, "2"));
+  EXPECT_TRUE(has(R"({"type":"integer","maximum":1,"exclusiveMaximum":false})", "1"));
+  EXPECT_TRUE(has(R"({"type":"string","format":"uri","minLength":1,"maxLength":2083})",
+                  R"("http://a.b/c")"));
+  for (const char* in : {"P1Y2M3DT4H5M6S", "PT0S", "P3W", "P12D", "PT36H"}) {
+    EXPECT_TRUE(has(R"({"type":"string","format":"duration"})", '"' + std::string(in) + '"')) << in;
+  }
+  for (const char* out : {"P", "PT", "P1S", "PT1D", "P1Y1D2M"}) {
+    EXPECT_FALSE(has(R"({"type":"string","format":"duration"})", '"' + std::string(out) + '"'))
+        << out;
+  }
+  EXPECT_EQ(
+      refusal(R"({"type":"object","x-order":1,"xml":{},"discriminator":{"propertyName":"a"}})"),
+      "");
+}
+
+// What is made for one of them lacks what the other requires, so it matches one alone.
+TEST_F(JsonSchemaTexts, OneOfSeveralObjectsByWhatTheyRequire) {
+  const auto one_of = [](const char* a, const char* b) {
+    return std::string(R"({"oneOf":[{"type":"object",)") + a + R"(},{"type":"object",)" + b + "}]}";
+  };
+  const char* const a = R"("properties":{"a":{"type":"string"}},"required":["a"])";
+  const char* const b = R"("properties":{"b":{"type":"integer"}},"required":["b"])";
+  EXPECT_TRUE(has(one_of(a, b), R"({"a":"x"})"));
+  EXPECT_TRUE(has(one_of(a, b), R"({"b":1})"));
+  EXPECT_FALSE(has(one_of(a, b), R"({"a":"x","b":1})"));
+  for (const char* other :
+       {R"("properties":{"a":{"type":"string"},"b":{"type":"integer"}},"required":["b"])",
+        R"("properties":{"b":{"type":"integer"}})", R"("required":["b"])",
+        R"("properties":{"b":{"type":"integer"}},"required":["b"],"additionalProperties":true)"}) {
+    EXPECT_THAT(refusal(one_of(a, other)), HasSubstr("may both match")) << other;
+  }
+}
+
 TEST_F(JsonSchemaTexts, WhatIsNotSupportedIsRefusedByItsPath) {
   const std::pair<const char*, const char*> cases[] = {
       {R"({"properties":{"a":{"multipleOf":2}}})",
@@ -150,7 +194,8 @@ TEST_F(JsonSchemaTexts, WhatIsNotSupportedIsRefusedByItsPath) {
        "pattern: look-around and named groups are not supported"},
       {R"({"type":"string","pattern":"a\\b"})", "pattern: this escape is not supported"},
       {R"({"type":"string","pattern":"(a"})", "pattern: expected )"},
-      {R"({"type":"string","pattern":"a","minLength":2})", "not supported together"},
+      {R"({"type":"string","pattern":"a","minLength":2})",
+       "a pattern beside length or format is not supported"},
       {R"({"enum":[1],"minimum":3})", "minimum: not supported beside enum or const"},
       {R"({"$ref":"other.json"})",
        "$ref: 'other.json' is not supported, expected a reference into this schema"},
@@ -177,7 +222,13 @@ TEST_F(JsonSchemaTexts, WhatIsNotSupportedIsRefusedByItsPath) {
       {"[1]", "expected a schema: an object, true or false"},
       {"{\"type\":", "s.json: "},
       {R"({"type":"null","type":"string"})", "stands twice"},
-      {R"({"items":[{}]})", "items: expected a schema (a list of them is prefixItems)"},
+      {R"({"items":[{}],"prefixItems":[{}]})",
+       "items: expected a schema (a list of them stands alone, or is prefixItems)"},
+      {R"({"type":"string","nullable":true})", "nullable: a keyword of OpenAPI"},
+      {R"({"type":"string","format":"uri","maxLength":100})",
+       "format: beside it lengths are supported that all its texts have: 8 characters at least, "
+       "436 at most"},
+      {R"({"type":"string","format":"date","minLength":11})", "format: beside it lengths"},
   };
   for (const auto& [schema, expected] : cases) {
     EXPECT_THAT(refusal(schema), HasSubstr(expected)) << schema;

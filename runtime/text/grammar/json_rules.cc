@@ -35,20 +35,38 @@ format-ipv6 ::= json-hex{1,4} (":" json-hex{1,4}){7}
 format-uri ::= "http" "s"? "://" format-hostname ("/" [A-Za-z0-9._~-]{0,32}){0,8}
 format-hostname ::= format-label ("." format-label){0,4}
 format-label ::= [a-z0-9] ([a-z0-9-]{0,30} [a-z0-9])?
+format-duration ::= "P" (format-count "W" | format-days format-clock? | format-clock)
+format-days ::= format-count ("Y" (format-count "M")? (format-count "D")? | "M" (format-count "D")? | "D")
+format-clock ::= "T" format-count ("H" (format-count "M")? (format-count "S")? | "M" (format-count "S")? | "S")
+format-count ::= "0" | [1-9] [0-9]{0,3}
 format-email ::= [A-Za-z0-9_+-]{1,32} ("." [A-Za-z0-9_+-]{1,32}){0,3} "@" format-label ("." format-label){1,4}
 )gbnf";
 
-constexpr std::string_view kFormats[] = {"date", "time",     "date-time", "uuid", "ipv4",
-                                         "ipv6", "hostname", "email",     "uri"};
+// With the lengths that their rules make.
+constexpr struct {
+  std::string_view name;
+  std::size_t shortest, longest;
+} kFormats[] = {{"date", 10, 10},  {"time", 9, 21}, {"date-time", 20, 32}, {"duration", 3, 32},
+                {"uuid", 36, 36},  {"ipv4", 7, 15}, {"ipv6", 15, 39},      {"hostname", 1, 164},
+                {"email", 5, 296}, {"uri", 8, 436}};
 
 }  // namespace
 
 std::string_view json_rules() { return kRules; }
 
-std::string format_expression(const std::string& format, const SchemaPath& path) {
+std::string format_expression(const std::string& format, const TextLengths& lengths,
+                              const SchemaPath& path) {
   std::string known;
-  for (const std::string_view name : kFormats) {
-    if (name == format) return "format-" + format;
+  for (const auto& [name, shortest, longest] : kFormats) {
+    if (name == format) {
+      if (lengths.least <= shortest && lengths.most.value_or(longest) >= longest) {
+        return "format-" + format;
+      }
+      path.fail(fmt::format(
+          "beside it lengths are supported that all its texts have: {} characters at least, {} at "
+          "most",
+          shortest, longest));
+    }
     known += known.empty() ? "" : ", ";
     known += name;
   }

@@ -139,10 +139,8 @@ class SchemaWriter {
     const auto least = count_of(schema, "minLength"), most = count_of(schema, "maxLength");
     const bool has_length = least || most;
     const bool has_pattern = schema.contains("pattern"), has_format = schema.contains("format");
-    if (has_length + has_pattern + has_format > 1) {
-      path.fail(
-          "length, pattern and format of a string are not supported together, expected one "
-          "of them");
+    if (has_pattern && (has_length || has_format)) {
+      path.fail("a pattern beside length or format is not supported, expected one of them");
     }
     if (has_pattern) {
       return "\"\\\"\" " +
@@ -151,7 +149,8 @@ class SchemaWriter {
     }
     if (has_format) {
       return "\"\\\"\" " +
-             format_expression(schema["format"].get<std::string>(), path.at("format")) +
+             format_expression(schema["format"].get<std::string>(), {least.value_or(0), most},
+                               path.at("format")) +
              " \"\\\"\"";
     }
     if (!has_length) return "json-string";

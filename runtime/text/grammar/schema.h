@@ -74,8 +74,13 @@ std::string number_expression(const NumberBounds& bounds, const SchemaPath& path
 
 // The inside of a JSON string, between its quotes.
 std::string pattern_expression(const std::string& pattern, const SchemaPath& path);
-// The name of a rule of json_rules().
-std::string format_expression(const std::string& format, const SchemaPath& path);
+// The name of a rule of json_rules(), whose texts all have these lengths, in characters.
+struct TextLengths {
+  std::size_t least = 0;
+  std::optional<std::size_t> most{};
+};
+std::string format_expression(const std::string& format, const TextLengths& lengths,
+                              const SchemaPath& path);
 
 // Rules that are the same for all schemas: JSON itself, white space, formats.
 std::string_view json_rules();

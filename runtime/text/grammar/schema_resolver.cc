@@ -18,10 +18,35 @@ constexpr int kMostDepth = 40;  // of references and combinations in each other
 constexpr std::size_t kMostAlternatives = 200;
 constexpr std::size_t kMostSteps = 200'000;
 
-constexpr std::string_view kAnnotations[] = {
-    "$schema",  "$id",       "id",         "$comment",        "$anchor",         "$defs",
-    "title",    "default",   "examples",   "example",         "description",     "definitions",
-    "readOnly", "writeOnly", "deprecated", "contentEncoding", "contentMediaType"};
+// Those of the specification, and what OpenAPI and its like add.
+constexpr std::string_view kAnnotations[] = {"$schema",
+                                             "$id",
+                                             "id",
+                                             "$comment",
+                                             "$anchor",
+                                             "$defs",
+                                             "title",
+                                             "default",
+                                             "examples",
+                                             "example",
+                                             "description",
+                                             "definitions",
+                                             "readOnly",
+                                             "writeOnly",
+                                             "deprecated",
+                                             "xml",
+                                             "externalDocs",
+                                             "contentEncoding",
+                                             "contentMediaType",
+                                             "contentSchema",
+                                             "discriminator",
+                                             "propertyOrdering"};
+bool is_annotation(std::string_view key) {
+  return std::find(std::begin(kAnnotations), std::end(kAnnotations), key) !=
+             std::end(kAnnotations) ||
+         key.starts_with("x-");
+}
+
 constexpr std::string_view kCombinations[] = {"$ref", "allOf", "anyOf", "oneOf"};
 
 struct Keyword {
@@ -84,7 +109,7 @@ void check_value(const std::string& key, const Json& value, const SchemaPath& pa
   } else if (key == "prefixItems") {
     require(value.is_array(), "a list of schemas");
   } else if (key == "items") {
-    require(!value.is_array(), "a schema (a list of them is prefixItems)");
+    require(!value.is_array(), "a schema (a list of them stands alone, or is prefixItems)");
   } else if (key.starts_with("min") || key.starts_with("max")) {
     if (key == "minimum" || key == "maximum") return;
     require(is_count(value), "a whole number, 0 or more");
@@ -238,6 +263,49 @@ std::optional<Json> merged(const Json& a, const Json& b, const SchemaPath& path)
   return out;
 }
 
+bool requires_member(const Json& schema, const std::string& name) {
+  return schema.contains("required") && contains(schema["required"], name);
+}
+
+// Whether the grammar makes members of this name (SchemaWriter::object_choice).
+bool makes_member(const Json& schema, const std::string& name) {
+  if (requires_member(schema, name)) return true;
+  if (!schema.contains("properties")) return other_members(schema) != false;
+  if (schema["properties"].contains(name)) return schema["properties"][name] != false;
+  return schema.contains("additionalProperties") && schema["additionalProperties"] != false;
+}
+
+// Whether no object that is made for one has all that the other requires.
+bool lacks_required(const Json& made, const Json& other) {
+  if (!other.contains("required")) return false;
+  const Json& names = other["required"];
+  return std::any_of(names.begin(), names.end(), [&](const Json& name) {
+    return !makes_member(made, name.get<std::string>());
+  });
+}
+
+// Older drafts list first items as `items`, with `additionalItems` for the rest, and say with true
+// that a bound itself is outside.
+Json in_terms_of_2020(const Json& schema) {
+  if (!schema.is_object()) return schema;
+  Json out = schema;
+  if (schema.contains("items") && schema["items"].is_array() && !schema.contains("prefixItems")) {
+    out["prefixItems"] = schema["items"];
+    out.erase("items");
+    if (schema.contains("additionalItems")) out["items"] = schema["additionalItems"];
+  }
+  out.erase("additionalItems");  // beside one schema of all items it says nothing
+  for (const auto& [bound, exclusive] :
+       {std::pair("minimum", "exclusiveMinimum"), std::pair("maximum", "exclusiveMaximum")}) {
+    if (!schema.contains(exclusive) || !schema[exclusive].is_boolean()) continue;
+    out.erase(exclusive);
+    if (schema[exclusive] == false || !schema.contains(bound)) continue;
+    out[exclusive] = schema[bound];
+    out.erase(bound);
+  }
+  return out;
+}
+
 }  // namespace
 
 void SchemaPath::fail(const std::string& problem) const {
@@ -247,7 +315,12 @@ void SchemaPath::fail(const std::string& problem) const {
 void check_keywords(const Json& schema, const SchemaPath& path) {
   for (const auto& [key, value] : schema.items()) {
     const auto is_key = [&](const Keyword& k) { return k.name == key; };
-    if (contains(kAnnotations, key)) continue;
+    if (is_annotation(key)) continue;
+    if (key == "nullable" && value == true) {
+      path.at(key).fail(
+          "a keyword of OpenAPI that JSON schema does not have; expected \"type\": "
+          "[..., \"null\"]");
+    }
     const bool is_known = contains(kCombinations, key) ||
                           std::any_of(std::begin(kKeywords), std::end(kKeywords), is_key);
     const bool says_nothing = (key == "uniqueItems" && value == false) ||
@@ -274,8 +347,9 @@ const Json& SchemaResolver::target(const std::string& reference, const SchemaPat
   path.at("$ref").fail("there is no " + quoted(reference) + " in this schema");
 }
 
-std::vector<Json> SchemaResolver::alternatives(const Json& schema, const SchemaPath& path,
+std::vector<Json> SchemaResolver::alternatives(const Json& given, const SchemaPath& path,
                                                int depth) const {
+  const Json schema = in_terms_of_2020(given);
   if (schema.is_boolean())
     return schema == true ? std::vector<Json>{Json::object()} : std::vector<Json>{};
   if (!schema.is_object()) path.fail("expected a schema: an object, true or false");
@@ -331,8 +405,8 @@ void SchemaResolver::check_exclusive(const Json& list, const SchemaPath& path) c
       if (excludes(list[i], list[j], path, 0)) continue;
       path.fail(
           fmt::format("[{}] and [{}] may both match a value, which oneOf forbids; expected "
-                      "different types, or a required property with different const values "
-                      "(or anyOf)",
+                      "different types, a required property with different const values, or "
+                      "required properties of each that the other does not have (or anyOf)",
                       i, j));
     }
   }
@@ -370,10 +444,8 @@ bool SchemaResolver::plain_excludes(const Json& a, const Json& b, const SchemaPa
   const std::vector<std::string> types = common_types(types_a, types_b);
   if (types.empty()) return true;
   if (types != std::vector<std::string>{"object"}) return false;
+  if (lacks_required(a, b) && lacks_required(b, a)) return true;
   if (!a.contains("properties") || !b.contains("properties")) return false;
-  const auto requires_member = [](const Json& schema, const std::string& name) {
-    return schema.contains("required") && contains(schema["required"], name);
-  };
   for (const auto& [name, schema] : a["properties"].items()) {
     if (b["properties"].contains(name) && requires_member(a, name) && requires_member(b, name) &&
         excludes(schema, b["properties"][name], path, depth + 1)) {

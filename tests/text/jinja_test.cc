@@ -94,6 +94,8 @@ const char* const kHostile[] = {
     "{% set s = 'ab ' * 1000000 %}{% for i in range(10000) %}{% set t = s.split() %}{% endfor %}",
     "{% set l = range(99999) | list %}{% for i in range(10000) %}{{ l | sort | length }}{% endfor "
     "%}",
+    "{% set s = ' ' * 8000000 %}{% for i in range(10000) %}{% set t = s | trim %}{% endfor %}",
+    "{% set s = ' ' * 8000000 %}{% for i in range(10000) %}{% set t = s.rstrip() %}{% endfor %}",
     "{{ 2 ** 1000000000000 }}",
     "{{ '%1000000000d' % 1 }}",
     "{{ '{:1000000000}'.format(1) }}",

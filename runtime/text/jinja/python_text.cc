@@ -58,8 +58,15 @@ void append_title(std::string& out, char32_t c) {
   append_utf8(out, static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(c))));
 }
 
+bool is_ascii(char c) noexcept { return static_cast<unsigned char>(c) < 0x80; }
+
+std::string_view first_char(std::string_view text) noexcept {
+  return text.substr(0, is_ascii(text.front()) ? 1 : decode_utf8(text, 0).length);
+}
+
 std::string_view last_char(std::string_view text) noexcept {
   constexpr std::size_t kLongest = 4;
+  if (is_ascii(text.back())) return text.substr(text.size() - 1);
   for (std::size_t n = std::min(kLongest, text.size()); n > 1; --n) {
     const std::string_view end = text.substr(text.size() - n);
     const Utf8Char c = decode_utf8(end, 0);
@@ -122,7 +129,10 @@ std::vector<std::string_view> chars_of(std::string_view text) {
   return chars;
 }
 
-bool is_space(std::string_view c) noexcept { return is_space_code(code_of(c)); }
+bool is_space(std::string_view c) noexcept {
+  const bool ascii = c.size() == 1 && is_ascii(c.front());
+  return is_space_code(ascii ? static_cast<char32_t>(c.front()) : code_of(c));
+}
 
 std::string_view stripped(std::string_view text, Side side, const std::string_view* set) {
   const std::vector<std::string_view> members =
@@ -132,7 +142,7 @@ std::string_view stripped(std::string_view text, Side side, const std::string_vi
     return std::find(members.begin(), members.end(), c) != members.end();
   };
   while (side != Side::kRight && !text.empty()) {
-    const std::string_view first = text.substr(0, decode_utf8(text, 0).length);
+    const std::string_view first = first_char(text);
     if (!goes(first)) break;
     text.remove_prefix(first.size());
   }

@@ -106,14 +106,32 @@ class Pipeline {
     try {
       for (std::size_t i = result_.n_resumed; i < order_.size(); ++i) run_tensor(i, out, journal);
       verify(out);
+    } catch (const Error& error) {
+      if (!keep_finished(out, journal) || !writing_failed_) throw;
+      throw Error(error.kind(),
+                  fmt::format("{}; {} finished tensors are kept: when there is room, the same "
+                              "command with --resume goes on",
+                              error.what(), journal_contents_.tensors.size()));
     } catch (...) {
-      // What was stopped can go on; what failed would fail again.
-      const bool resumable = stopped_ || (job_.resume && !verifying_);
-      const bool keep = resumable && !journal_contents_.tensors.empty();
-      out.keep_temporary(keep);
-      journal.keep(keep);
+      keep_finished(out, journal);
       throw;
     }
+  }
+
+  // What was stopped, or had no room, can go on; what failed otherwise would fail again.
+  bool keep_finished(OutputSet& out, JournalWriter& journal) const {
+    const bool resumable = stopped_ || writing_failed_ || (job_.resume && !verifying_);
+    const bool keep = resumable && !journal_contents_.tensors.empty();
+    out.keep_temporary(keep);
+    journal.keep(keep);
+    return keep;
+  }
+
+  template <class Write>
+  void writing(Write write) {
+    writing_failed_ = true;
+    write();
+    writing_failed_ = false;
   }
 
   // Hours of work are not thrown away for a name.
@@ -176,7 +194,7 @@ class Pipeline {
     Sha256 digest;
     const auto write = [&](std::span<const std::uint8_t> bytes) {
       digest.update(bytes);
-      out.write(bytes);
+      writing([&] { out.write(bytes); });
     };
     if (tensor.copied()) {
       copy(job_.source, tensor.source, write);
@@ -194,9 +212,12 @@ class Pipeline {
       ++result_.n_encoded;
     }
     job_.source.done_with(tensor.source);
-    out.end_tensor();
-    journal_contents_.tensors.push_back({tensor.name, digest.hex()});
-    journal.add(journal_contents_.tensors.back());
+    const FinishedTensor finished{tensor.name, digest.hex()};
+    writing([&] {
+      out.end_tensor();
+      journal.add(finished);
+    });
+    journal_contents_.tensors.push_back(finished);
     ++progress_.n_tensors_done;
   }
 
@@ -278,6 +299,7 @@ class Pipeline {
   JournalContents journal_contents_;
   bool verifying_ = false;
   bool stopped_ = false;
+  bool writing_failed_ = false;
 };
 
 // Hashing the source shows as work on its first tensor.

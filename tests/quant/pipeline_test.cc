@@ -298,22 +298,50 @@ TEST_F(Pipeline, AStoppedSplitLeavesNoFileOfItsNameAndCanBeResumed) {
 // ---- what is refused, and what the file says
 
 // A file size limit stands for a full disk: writing fails in the middle in the same way.
-TEST_F(Pipeline, AFullDiskLeavesNothing) {
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t n_bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &old_);
+    const rlimit limit{n_bytes, old_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, old_handler_);
+  }
+
+ private:
+  rlimit old_{};
+  void (*old_handler_)(int);
+};
+
+TEST_F(Pipeline, AFullDiskLeavesWhatIsFinished) {
   const Plan p = plan("Q8_0");
-  rlimit old_limit;
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old_limit), 0);
-  const rlimit limit{3000000, old_limit.rlim_max};
-  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  const std::string message = message_of(
-      [&] {
-        run({source_, p, nullptr, out("q")});
-      },
-      ErrorKind::kFailed);
-  ::setrlimit(RLIMIT_FSIZE, &old_limit);
-  std::signal(SIGXFSZ, old_handler);
-  EXPECT_THAT(message,
-              testing::AllOf(testing::HasSubstr(out("q")), testing::HasSubstr("cannot write")));
+  run({source_, p, nullptr, out("whole")});
+  QuantizeJob job{source_, p, nullptr, out("q")};
+  for (const bool resumed : {false, true}) {
+    job.resume = resumed;
+    const FullDisk full(resumed ? 4000000 : 3000000);
+    EXPECT_THAT(message_of([&] { run(job); }, ErrorKind::kFailed),
+                testing::AllOf(testing::HasSubstr(out("q")), testing::HasSubstr("cannot write"),
+                               testing::HasSubstr("finished tensors are kept"),
+                               testing::HasSubstr("--resume")));
+    EXPECT_FALSE(fs::exists(out("q")));
+  }
+  EXPECT_GT(run(job).n_resumed, 10u);
+  EXPECT_EQ(test::read_bytes(out("q")), test::read_bytes(out("whole")));
+  EXPECT_EQ(n_files(), 2u) << "no temporary file and no journal remains";
+}
+
+TEST_F(Pipeline, AFullDiskLeavesNothingWhereNothingIsFinished) {
+  const Plan p = plan("Q8_0");
+  const FullDisk full(50000);  // in the header
+  EXPECT_THAT(message_of(
+                  [&] {
+                    run({source_, p, nullptr, out("q")});
+                  },
+                  ErrorKind::kFailed),
+              testing::HasSubstr("cannot write"));
   EXPECT_EQ(n_files(), 0u);
 }
 

@@ -11,6 +11,7 @@
 #include "models/registry.h"
 #include "quant/heal/healed_source.h"
 #include "quant/pipeline/provenance.h"
+#include "quant/pipeline/room.h"
 #include "runtime/base/error.h"
 #include "runtime/base/quote.h"
 #include "runtime/checkpoint/file_hashes.h"
@@ -77,11 +78,22 @@ void take_importance(const HealResult& healed, Imatrix& imatrix) {
   }
 }
 
+// What need not wait until all of the source is hashed.
+void refuse_early(const QuantizeOptions& options, const PlanOptions& plan,
+                  const TensorSource& source) {
+  if (options.resume && !kept_work(options.out).any()) {
+    throw usage_error(
+        fmt::format("{}: nothing to resume, no interrupted run left anything there", options.out));
+  }
+  check_room(options.out, plan_of(plan, read_model_header(source)).bytes());
+}
+
 PlanOptions with_identity(const QuantizeOptions& options) {
   PlanOptions plan = options.plan;
   plan.calibrated = options.calibrate.wanted();
   if (options.identify) {
-    plan.identify = [&](const TensorSource& source) {
+    plan.identify = [&, planned = plan](const TensorSource& source) {
+      refuse_early(options, planned, source);
       return model_identity(source, {.progress = options.hashing});
     };
   }

@@ -32,7 +32,8 @@ class Generation {
         choice_(tokenizer, options),
         stream_(tokenizer, {options.special, options.stops}) {
     session_.set_layer_hook([this] { after_layer(); });
-    if (speculation_ != nullptr) speculation_->set_hook([this] { stop_if_told(); });
+    if (speculation_ != nullptr)
+      speculation_->set_hook([this](double share) { draft_worked(share); });
   }
   ~Generation() {
     session_.set_layer_hook({});
@@ -65,6 +66,11 @@ class Generation {
         std::min(static_cast<double>(n_layers_done_) / static_cast<double>(n_layers_in_all_), 1.0));
   }
 
+  void draft_worked(double share_read) const {
+    stop_if_told();
+    if (draft_reads_prompt_ && callbacks_.on_draft_prompt) callbacks_.on_draft_prompt(share_read);
+  }
+
   void stop_if_told() const {
     if (callbacks_.should_stop && callbacks_.should_stop()) throw Stopped{};
   }
@@ -89,7 +95,11 @@ class Generation {
       read_batch(prompt.subspan(i, std::min(step, prompt.size() - i)), i + step >= prompt.size());
     }
     n_layers_in_all_ = 0;
-    if (speculation_ != nullptr) speculation_->read(result_.tokens);
+    if (speculation_ != nullptr) {
+      draft_reads_prompt_ = true;
+      speculation_->read(result_.tokens);
+      draft_reads_prompt_ = false;
+    }
     result_.prompt = {prompt.size(), seconds_since(start)};
   }
 
@@ -228,6 +238,7 @@ class Generation {
   std::vector<Token> drafted_;    // guesses at what follows it
   std::size_t n_accepted_ = 0;    // of these
   bool in_pass_ = false;          // drawn tokens are compared with them
+  bool draft_reads_prompt_ = false;
   std::int32_t n_past_ = 0;
   std::size_t n_layers_done_ = 0, n_layers_in_all_ = 0;  // of the prompt; 0: it is read
   Clock::time_point start_;                              // of the first drawn token

@@ -38,7 +38,8 @@ struct GenerationOptions {
 struct GenerationCallbacks {
   std::function<void(std::string_view)> on_text;  // may be called with nothing new
   std::function<void(double)> on_prompt;  // the share of the prompt that is read, after each layer
-  std::function<bool()> should_stop;      // asked after each layer
+  std::function<void(double)> on_draft_prompt;  // afterwards: what a draft model has read of it
+  std::function<bool()> should_stop;            // asked after each layer
 };
 
 enum class GenerationEnd {

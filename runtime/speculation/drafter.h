@@ -30,9 +30,10 @@ class Drafter {
   // Takes time that is worth measuring.
   virtual bool is_free() const noexcept = 0;
 
-  // Called now and then during long work. It may throw: the drafter then holds less than it was
-  // given, and is in order.
-  virtual void set_hook(std::function<void()>) {}
+  // Called now and then during long work, with the share of what read() has to read that is read
+  // (1 during other work). It may throw: the drafter then holds less than it was given, and is in
+  // order.
+  virtual void set_hook(std::function<void(double)>) {}
 };
 
 }  // namespace lathe

@@ -25,9 +25,12 @@ class ModelDrafter : public Drafter {
   void read(std::span<const Token> text) override;
   std::optional<Guess> next(TokenChoice& choice) override;
   bool is_free() const noexcept override { return false; }
-  void set_hook(std::function<void()> hook) override { session_.set_layer_hook(std::move(hook)); }
+  void set_hook(std::function<void(double)> hook) override;
 
  private:
+  std::size_t next_batch(std::size_t n_waiting) const;
+  std::size_t n_batches(std::size_t n_waiting) const;
+  double share_read();
   bool decode(std::size_t n, MatmulPath path);
 
   Session& session_;
@@ -35,6 +38,7 @@ class ModelDrafter : public Drafter {
   std::vector<Token> text_;  // with the guesses since read()
   std::size_t n_held_ = 0;   // of these: what the session holds
   std::vector<BatchItem> batch_;
+  std::size_t n_layers_done_ = 0, n_layers_in_all_ = 0;  // of a read(); 0: nothing is read
 };
 
 }  // namespace lathe

@@ -56,7 +56,7 @@ class Speculation {
   // So many of the draft were right. `refuted`: the next one was not, else nobody knows.
   void accepted(std::size_t n, bool refuted);
 
-  void set_hook(std::function<void()> hook) { drafter_.set_hook(std::move(hook)); }
+  void set_hook(std::function<void(double)> hook) { drafter_.set_hook(std::move(hook)); }
 
  private:
   void guess(TokenChoice& choice);

@@ -31,7 +31,7 @@ class KnowingDrafter : public Drafter {
 
   void read(std::span<const Token> text) override { at_ = text.size(); }
   std::optional<Guess> next(TokenChoice& choice) override {
-    if (hook_) hook_();
+    if (hook_) hook_(1);
     if (at_ >= tokens_.size()) return std::nullopt;
     const bool wrong = wrong_every_ > 0 && at_ % wrong_every_ == 0;
     const Token token = wrong ? (tokens_[at_] + 1) % 4096 : tokens_[at_];
@@ -40,13 +40,13 @@ class KnowingDrafter : public Drafter {
     return Guess{token, 0.9f};
   }
   bool is_free() const noexcept override { return true; }
-  void set_hook(std::function<void()> hook) override { hook_ = std::move(hook); }
+  void set_hook(std::function<void(double)> hook) override { hook_ = std::move(hook); }
 
  private:
   std::vector<Token> tokens_;
   std::size_t wrong_every_;
   std::size_t at_ = 0;
-  std::function<void()> hook_;
+  std::function<void(double)> hook_;
 };
 
 struct LoadedModel {
@@ -423,7 +423,7 @@ TEST_F(SpeculationOfTinyModel, TheDraftReadsOnlyWhatIsNew) {
   const auto drafts = session(*olmo2_.model);
   ModelDrafter drafter(*drafts, 0);
   std::size_t n_layers = 0;
-  drafter.set_hook([&] { ++n_layers; });
+  drafter.set_hook([&](double) { ++n_layers; });
   const std::size_t pass = olmo2_.model->traits().n_layer;
   TokenChoice choice(tokenizer_, options_);
   std::vector<Token> text(prompt_);
@@ -453,6 +453,25 @@ TEST_F(SpeculationOfTinyModel, TheDraftReadsOnlyWhatIsNew) {
   other.read(text);
   EXPECT_EQ(other.next(choice)->token, again->token);
   drafter.set_hook({});
+}
+
+// After the model, and only of the prompt.
+TEST_F(SpeculationOfTinyModel, TheDraftTellsHowMuchOfThePromptItHasRead) {
+  while (prompt_.size() < 150) prompt_.push_back(static_cast<Token>(300 + prompt_.size()));
+  const auto own = session(*llama_.model), drafts = session(*olmo2_.model);
+  ModelDrafter drafter(*drafts, 0);
+  Speculation speculation(drafter, {.most = 4, .least = 0, .adapts = false});
+  std::vector<double> of_model, of_draft;
+  callbacks_.on_prompt = [&](double share) {
+    EXPECT_TRUE(of_draft.empty());
+    of_model.push_back(share);
+  };
+  callbacks_.on_draft_prompt = [&](double share) { of_draft.push_back(share); };
+  run(*own, &speculation);
+  EXPECT_EQ(of_model.back(), 1.0);
+  ASSERT_EQ(of_draft.size(), 3 * olmo2_.model->traits().n_layer);  // batches of 64
+  EXPECT_TRUE(std::is_sorted(of_draft.begin(), of_draft.end()));
+  EXPECT_EQ(of_draft.back(), 1.0);
 }
 
 TEST_F(SpeculationOfTinyModel, GuessesThatAreTooUnsureAreNotMade) {

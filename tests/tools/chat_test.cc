@@ -160,12 +160,13 @@ TEST(Chat, AModelWithoutATemplateSaysWhatToDo) {
 
 TEST(Chat, APipeIsReadLineByLine) {
   const test::ProgramRun run = test::run_shell(
-      "printf 'Hello\\n/system\\n\\n/set temp \\n/stats\\ntwo \\\\\\nlines\\n/nope\\n' | "
+      "printf 'Hello\\n/system\\n\\n/set temp \\n/set n 3\\n/save\\n/stats\\ntwo "
+      "\\\\\\nlines\\n/nope\\n' | "
       "\"$LATHE\" chat "
       "\"$MODEL\" --chat-template chatml --system 'Be kind.' -n 4 --temp 0 -t 1");
   EXPECT_EQ(run.exit_code, 1);  // of the command that is none
   EXPECT_THAT(run.err, AllOf(HasSubstr("Be kind."), HasSubstr("top-k 40"), HasSubstr("1 turn,"),
-                             HasSubstr("no such command: /nope")));
+                             HasSubstr("no such command: /nope"), HasSubstr("/save wants a file")));
   EXPECT_EQ(std::count(run.out.begin(), run.out.end(), '\n'), 2) << run.out;
 }
 

@@ -16,6 +16,7 @@
 #include "tools/cli/messages.h"
 #include "tools/cli/number_checks.h"
 #include "tools/cli/progress.h"
+#include "tools/cli/prompt_progress.h"
 #include "tools/cli/standard_output.h"
 #include "tools/cli/terminal.h"
 #include "tools/commands/commands.h"
@@ -143,12 +144,9 @@ class Screen {
       say("the last turn is gone");
     } else if (is("tool")) {
       answer([&](const GenerationCallbacks& c) { return chat_.answer_tool(rest, c); });
-    } else if (is("save") && !rest.empty()) {
-      chat_.save(rest);
-      say("saved to " + rest);
-    } else if (is("load") && !rest.empty()) {
-      chat_.load(rest);
-      say(fmt::format("{} turns are loaded", chat_.stats().n_turns));
+    } else if (is("save") || is("load")) {
+      if (rest.empty()) throw usage_error(fmt::format("/{0} wants a file: /{0} talk.json", name));
+      is("save") ? save(rest) : load(rest);
     } else if (is("stats")) {
       say(chat_stats_text(chat_.stats()));
     } else if (is("set")) {
@@ -157,6 +155,17 @@ class Screen {
       throw usage_error("no such command: " + text.substr(0, 40) +
                         " (/help lists them; // begins a message with a slash)");
     }
+  }
+
+  void save(const std::string& file) {
+    chat_.save(file);
+    say("saved to " + file);
+  }
+
+  void load(const std::string& file) {
+    chat_.load(file);
+    const std::size_t n = chat_.stats().n_turns;
+    say(fmt::format("{} turn{} loaded", n, n == 1 ? " is" : "s are"));
   }
 
   void set(const std::string& rest) {
@@ -172,13 +181,13 @@ class Screen {
   template <typename Reply>
   void answer(const Reply& reply) {
     const InterruptGuard interrupt;
-    Progress progress("reading");
+    PromptProgress progress("reading");
     GenerationCallbacks callbacks;
     callbacks.on_text = [](std::string_view text) {
       put_text(text);
       flush_output();
     };
-    callbacks.on_prompt = [&](double share) { progress.update(share, ""); };
+    progress.show_by(callbacks);
     callbacks.should_stop = InterruptGuard::requested;
     const ChatReply result = reply(callbacks);
     if (!result.text.ends_with('\n')) put_text("\n");

@@ -12,7 +12,7 @@
 #include "tools/cli/interrupt.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/number_checks.h"
-#include "tools/cli/progress.h"
+#include "tools/cli/prompt_progress.h"
 #include "tools/cli/standard_output.h"
 #include "tools/cli/terminal.h"
 #include "tools/commands/commands.h"
@@ -73,10 +73,10 @@ int run(const RunCommand& command) {
   // An answer stands alone: it is no part of the question.
   const bool hides_prompt = command.no_display_prompt || command.request.chat_template.given();
   TextOutput output(hides_prompt ? std::string_view() : command.request.prompt);
-  Progress progress("prompt");
+  PromptProgress progress("prompt");
   GenerationCallbacks callbacks;
   callbacks.on_text = [&](std::string_view text) { output.add(text); };
-  callbacks.on_prompt = [&](double fraction) { progress.update(fraction, ""); };
+  progress.show_by(callbacks);
   callbacks.should_stop = InterruptGuard::requested;
   CompletionRequest request = command.request;
   request.prompt_cache.hashing = [&](double fraction) {

@@ -150,7 +150,8 @@ std::vector<Token> Chat::State::prompt(std::size_t* n_left_out) const {
     if (next == seen.end() || request.stop_when_full) {
       if (next == seen.end() && tokens.size() < n_ctx) return tokens;
       throw usage_error(fmt::format(
-          "the context of {} tokens is full: the conversation has {} (see -c, /reset, /undo)",
+          "the context of {} tokens is full: the conversation has {}, and a reply needs room (see "
+          "-c, /reset, /undo)",
           n_ctx, tokens.size()));
     }
     seen.erase(first, next);

@@ -55,7 +55,7 @@ void parse_into(T& target, std::string_view name, std::string_view value) {
 }  // namespace
 
 void change_setting(GenerationOptions& options, std::string_view name, std::string_view value) {
-  if (name == kPredict) return parse_into(options.n_predict, name, value);
+  if (name == kPredict || name == "n") return parse_into(options.n_predict, name, value);
   for (const Setting& setting : kSettings) {
     if (setting.name != name) continue;
     std::visit([&](auto member) { parse_into(options.sampler.*member, name, value); },

@@ -1,4 +1,5 @@
-// --prompt-cache of lathe run, through the command's own options, on the packaged models.
+// --prompt-cache of lathe run, through the command's own options, and of lathe chat, line by line
+// through a pipe, on the packaged models.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 #include "tests/support/command_run.h"
 #include "tests/support/error_of.h"
 #include "tests/support/file_bytes.h"
+#include "tests/support/program.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
 
@@ -102,6 +104,71 @@ TEST_F(RunPromptCache, RefusesBeforeTheWork) {
   EXPECT_THAT(refusal({"--prompt-cache", dir_.file("no/folder")}), HasSubstr("no/folder"));
   std::filesystem::copy_file(kOther, file_);
   refusal({"--prompt-cache", file_}, ErrorKind::kBadInput);
+}
+
+// ---- chat
+
+class ChatPromptCache : public testing::Test {
+ protected:
+  // The conversation of these lines, and with "/stats" at its end what was read and what was kept.
+  test::ProgramRun talk(const std::string& lines, const std::string& more = {}) const {
+    return test::run_shell("printf '" + lines +
+                           "\\n/stats\\n' | \"$LATHE\" chat \"$MODEL\" --chat-template chatml "
+                           "-n 6 --temp 0 -t 1 -c 256 " +
+                           more);
+  }
+  test::ProgramRun kept(const std::string& lines, const std::string& more = {}) const {
+    return talk(lines, "--prompt-cache " + file_ + " " + more);
+  }
+  // "... prompts 37 tokens at 1526.3 t/s (12 more were kept), ..."
+  static int n_kept(const test::ProgramRun& run) {
+    const std::size_t end = run.err.find(" more were kept");
+    const std::size_t begin = end == std::string::npos ? end : run.err.rfind('(', end);
+    return begin == std::string::npos ? -1 : std::stoi(run.err.substr(begin + 1));
+  }
+
+  TempDir dir_;
+  std::string file_ = dir_.file("talk.kv"), talk_ = dir_.file("talk.json");
+  const std::string question_ = "Where did the old man go?";
+};
+
+TEST_F(ChatPromptCache, AConversationGoesOnWithoutBeingReadAgain) {
+  const test::ProgramRun whole = talk(question_ + "\\nWhy?");
+  const test::ProgramRun first = kept(question_ + "\\n/save " + talk_);
+  EXPECT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_EQ(n_kept(first), 0);
+  ASSERT_TRUE(fs::exists(file_));
+  const test::ProgramRun second = kept("/load " + talk_ + "\\nWhy?");
+  EXPECT_EQ(second.exit_code, 0) << second.err;
+  EXPECT_EQ(first.out + second.out, whole.out);
+  EXPECT_EQ(n_kept(second), n_kept(whole));
+  EXPECT_GT(n_kept(second), 20);
+  // The same without the file reads it all, and says the same.
+  const test::ProgramRun anew = talk("/load " + talk_ + "\\nWhy?");
+  EXPECT_EQ(n_kept(anew), 0);
+}
+
+TEST_F(ChatPromptCache, IsOfTheBeginningThatIsTheSame) {
+  kept(question_);
+  const auto bytes = read_file_bytes(file_);
+  const test::ProgramRun other = kept("Where did the boy go?", "--prompt-cache-ro");
+  EXPECT_EQ(other.out, talk("Where did the boy go?").out);
+  EXPECT_GT(n_kept(other), 0);
+  EXPECT_TRUE(read_file_bytes(file_) == bytes);
+  kept(question_ + "\\nWhy?");
+  EXPECT_GT(read_file_bytes(file_).size(), bytes.size());
+}
+
+TEST_F(ChatPromptCache, WhatIsOfAnotherRunOrNoneIsRefused) {
+  kept(question_);
+  const auto bytes = read_file_bytes(file_);
+  const test::ProgramRun other = kept("Why?", "--ctk q8_0");
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.err, HasSubstr("--cache-type-k"));
+  EXPECT_EQ(kept("Why?", "--prompt-cache-all --prompt-cache-ro").exit_code, 2);
+  EXPECT_TRUE(read_file_bytes(file_) == bytes);
+  fs::resize_file(file_, bytes.size() / 2);
+  EXPECT_EQ(kept("Why?").exit_code, 3);
 }
 
 }  // namespace

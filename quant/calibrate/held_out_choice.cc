@@ -7,7 +7,7 @@
 namespace lathe {
 namespace {
 
-constexpr float kShrinkages[] = {0.1f, 0.4f}, kCorrections[] = {1.0f, 0.5f};
+constexpr float kMoreShrinkage = 0.4f, kCorrections[] = {1.0f, 0.5f};
 constexpr double kBetter = 0.999;  // of the loss of what stands
 
 class Choice {
@@ -28,11 +28,7 @@ class Choice {
 
   // Losses have one valley: where one side is better, the other is not tried.
   CalibrationSettings run() {
-    if (settings_.choose_shrinkage) {
-      for (const float to : kShrinkages) {
-        if (try_shrinkage(to)) break;
-      }
-    }
+    if (settings_.choose_shrinkage) try_shrinkage(kMoreShrinkage);
     if (settings_.choose_correction) {
       for (const float to : kCorrections) {
         if (!take(loss(to))) continue;
@@ -44,18 +40,17 @@ class Choice {
   }
 
  private:
-  bool try_shrinkage(float to) {
+  void try_shrinkage(float to) {
     const float from = settings_.shrinkage;
     RoundingFactor before = std::move(*metric_.factor);
     shrink(from, to);
     metric_.factor.emplace(pool_, metric_.h);
     if (take(loss(settings_.correction))) {
       settings_.shrinkage = to;
-      return true;
+      return;
     }
     shrink(to, from);
     metric_.factor.emplace(std::move(before));
-    return false;
   }
 
   bool take(double loss) noexcept {

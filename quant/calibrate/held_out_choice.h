@@ -1,7 +1,8 @@
 // How far the second moment of an input is shrunk, and how much of what the weights before have
 // changed is corrected: what costs a few rows of a matrix least on held-out tokens. They are of the
-// calibration text itself, which says nothing of other kinds of text: so the least shrinkage that
-// is tried is one that was found safe for those.
+// calibration text itself, and say nothing of what it lacks: so no shrinkage less than the
+// settings' is tried. What that won there was within noise, and shrinkage is what keeps rare tokens
+// safe (docs/calibrated.md).
 #pragma once
 
 #include <functional>
@@ -31,8 +32,8 @@ struct RoundingMetric {
 };
 
 // The settings with what is to be chosen chosen, and the metric made for it. Others stay as they
-// are where no value is better than theirs by a thousandth. Tried beside them are shrinkages of 0.1
-// and 0.4, corrections of 0.5 and 1.
+// are where no value is better than theirs by a thousandth. Tried beside them are a shrinkage of
+// 0.4, corrections of 0.5 and 1.
 CalibrationSettings chosen_settings(const ChoiceRows& rows, Format format,
                                     const CalibrationSettings& settings, const KernelTable& kernels,
                                     ThreadPool& pool, RoundingMetric& metric);

@@ -87,7 +87,26 @@ DenseMatrix<float> spread_rows(const TensorSource& source, const TensorInfo& ten
 void GainObserver::on_input(TensorId weight, MatrixView<const float> x,
                             MatrixView<const float> dx) {
   sums_.on_input(weight, x, dx);
-  const TensorInfo* tensor = weight.layer < 0 ? nullptr : source_.find(tensor_name(weight));
+  if (weight.layer < 0) {
+    if (weight.role == TensorRole::kOutput)
+      head_.insert(head_.end(), x.data, x.data + x.rows * x.cols);
+    return;
+  }
+  round_head();
+  measure(weight, x);
+}
+
+// Its input comes in parts, all of them before that of any layer.
+void GainObserver::round_head() {
+  const TensorId head{TensorRole::kOutput, -1};
+  const TensorInfo* tensor = head_.empty() ? nullptr : source_.find(tensor_name(head));
+  if (tensor != nullptr)
+    measure(head, {head_.data(), head_.size() / tensor->cols(), tensor->cols()});
+  head_.clear();
+}
+
+void GainObserver::measure(TensorId weight, MatrixView<const float> x) {
+  const TensorInfo* tensor = source_.find(tensor_name(weight));
   if (tensor == nullptr || x.cols % 32 != 0) return;
   gains_[tensor->name] = round_rows(*tensor, x);
 }

@@ -24,7 +24,8 @@ struct RoundingGainOptions {
 // By format; 1 where a format has no calibrated rounding.
 using RoundingGains = std::array<double, kFormatCount>;
 
-// Passes all on to the sums, and rounds rows of each matrix in a layer while its input is there.
+// Passes all on to the sums, and rounds rows of each matrix in a layer while its input is there,
+// and of an output head that is a matrix of its own.
 class GainObserver final : public GradientObserver {
  public:
   // source: the model that is planned. All outlive it.
@@ -44,10 +45,12 @@ class GainObserver final : public GradientObserver {
     sums_.on_lookup(weight, items, g);
   }
 
-  // Of matrices in layers, by name.
+  // Of matrices in layers and the head, by name.
   const std::map<std::string, RoundingGains>& gains() const noexcept { return gains_; }
 
  private:
+  void round_head();
+  void measure(TensorId weight, MatrixView<const float> x);
   RoundingGains round_rows(const TensorInfo& tensor, MatrixView<const float> x);
 
   FisherSums& sums_;
@@ -55,6 +58,7 @@ class GainObserver final : public GradientObserver {
   const RoundingGainOptions& options_;
   const KernelTable& kernels_;
   ThreadPool& pool_;
+  std::vector<float> head_;  // rows of the head's input
   std::map<std::string, RoundingGains> gains_;
 };
 

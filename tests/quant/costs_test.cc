@@ -100,7 +100,9 @@ TEST(Costs, OfAFewRowsAreThoseOfAll) {
   }
 }
 
-// What is left of an error by calibrated rounding: of matrices in layers, in formats that have it.
+// What is left of an error by calibrated rounding: of matrices in layers and a head of its own, in
+// formats that have it. Beside that, all but the head and the last layer leave the more to those
+// behind them the earlier they are.
 TEST(Costs, OfCalibratedRoundingAreLower) {
   test::TinyModel m;
   m.format = Format::F16;
@@ -118,13 +120,15 @@ TEST(Costs, OfCalibratedRoundingAreLower) {
   for (std::size_t i = 0; i < plain.size(); ++i) {
     const double ratio =
         *calibrated[i].total(Format::Q4_0, false) / *plain[i].total(Format::Q4_0, false);
-    const bool in_layer = plain[i].name.starts_with("blk.");
+    const std::string& name = plain[i].name;
     // Inputs of a width that no block of 32 divides have no second moment to be rounded under.
-    if (in_layer && plain[i].source.cols() % 32 == 0) {
-      EXPECT_LT(ratio, 0.95) << plain[i].name;
-      EXPECT_GT(ratio, 0.05) << plain[i].name;
+    if (name != "token_embd.weight" && plain[i].source.cols() % 32 == 0) {
+      EXPECT_LT(ratio, 0.95) << name;
+      EXPECT_GT(ratio, 0.05) << name;
+    } else if (name.starts_with("blk.1.")) {
+      EXPECT_EQ(ratio, 1.0) << name << ", which is in the last layer";
     } else {
-      EXPECT_EQ(ratio, 1.0) << plain[i].name;
+      EXPECT_NEAR(ratio, name.starts_with("blk.0.") ? std::sqrt(0.66) : 0.66, 1e-9) << name;
     }
     EXPECT_EQ(calibrated[i].activations, plain[i].activations);
   }

@@ -152,6 +152,50 @@ TEST_F(Convert, DryRunWritesNothing) {
   EXPECT_EQ(std::distance(fs::directory_iterator(dir_.path()), {}), 1);
 }
 
+// Before the source is read, which takes as long as the disk needs for it: of this one, days.
+TEST_F(Convert, AModelThatTheDiskCannotHoldIsRefusedAtOnce) {
+  m_.n_embd = 4096;
+  m_.n_ff = 160;  // as nothing else is
+  constexpr std::uint64_t kWide = std::uint64_t{1} << 24;
+  CheckpointBuilder builder(m_, "LlamaForCausalLM");
+  builder.config["intermediate_size"] = kWide;
+  builder.write(out("checkpoint"));
+  nlohmann::ordered_json header;
+  std::uint64_t offset = 0;
+  for (const CheckpointBuilder::Tensor& t : builder.tensors()) {
+    std::vector<std::uint64_t> shape = t.shape;
+    std::uint64_t n_bytes = sizeof(float);
+    for (std::uint64_t& d : shape) {
+      if (d == m_.n_ff) d = kWide;
+      n_bytes *= d;
+    }
+    header[t.name] = {
+        {"dtype", "F32"}, {"shape", shape}, {"data_offsets", {offset, offset + n_bytes}}};
+    offset += n_bytes;
+  }
+  const std::string weights = out("checkpoint") + "/model.safetensors";
+  const auto bytes = SafetensorsBuilder().with_header(header.dump());
+  write_bytes(weights, bytes);
+  std::error_code error;
+  fs::resize_file(weights, bytes.size() + offset, error);
+  if (error || fs::space(dir_.path()).available > offset) {
+    GTEST_SKIP() << "no sparse files of 1.6 TB here, or a disk that holds them";
+  }
+  EXPECT_THAT(message_of(
+                  [&] {
+                    convert({out("checkpoint"), "-o", out("a.gguf")});
+                  },
+                  ErrorKind::kFailed),
+              AllOf(HasSubstr("are needed"), HasSubstr("are free on that disk")));
+  EXPECT_THAT(message_of(
+                  [&] {
+                    convert({out("checkpoint"), "-o", out("a.gguf"), "--resume"});
+                  },
+                  ErrorKind::kUsage),
+              HasSubstr("nothing to resume"));
+  EXPECT_FALSE(fs::exists(out("a.gguf.part")));
+}
+
 TEST_F(Convert, QuantizePlanAndTokenizeTakeAFolder) {
   const std::string folder = checkpoint(m_);
   EXPECT_EQ(run_command(add_quantize, {"quantize", folder, out("q.gguf"), "Q8_0"}).exit_code, 0);

@@ -76,7 +76,7 @@ std::string frontier_text(const MeasuredPlans& plans) {
 std::string prediction_text(const SizedPlan& sized, const CostFile& costs) {
   const MeasuredPlan& plan = sized.plan;
   // docs/measured-plans.md has the measurements.
-  const char* const measured = costs.encoders == kCalibratedEncoders ? "0.7 to 0.95" : "1.0 to 1.2";
+  const char* const measured = costs.encoders == kCalibratedEncoders ? "0.95 to 1.05" : "1.0 to 1.2";
   std::string text = fmt::format(
       "predicted divergence {:.6f}; measured ones were {} times the prediction\n{}\n",
       plan.predicted, measured,

@@ -51,7 +51,7 @@ void add_calibrate_options(CLI::App& command, CalibrateOptions& options) {
       .add_option(
           "--shrinkage", options.settings.shrinkage,
           "How far the second moment's off-diagonal is shrunk: more is safer for kinds of "
-          "text that the calibration lacks; unless it is given, 0.1, 0.2 or 0.4 by the same "
+          "text that the calibration lacks; unless it is given, 0.2 or 0.4 by the same "
           "choice")
       ->check(real_number(0.0, 1.0))
       ->each([&options](const std::string&) { options.settings.choose_shrinkage = false; })

@@ -66,20 +66,6 @@ TEST_P(ProbesOfTier, RatesAreFiniteAndPositive) {
 INSTANTIATE_TEST_SUITE_P(AllTiers, ProbesOfTier, testing::ValuesIn(tier_names()),
                          [](const auto& test) { return test.param; });
 
-// An int8 dot product of 512 bits does four times the work of a float one on the same ports: a
-// probe that waited for results instead of issuing would fall far below.
-TEST(PeakRate, Int8OutrunsFloatFourToOneWithVnni) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers put the accumulators into memory";
-#endif
-  KernelTable kernels;
-  if (!select_kernels("avx512", &kernels)) GTEST_SKIP() << "this CPU lacks avx512";
-  ThreadPool pool({.n_threads = 1});
-  const PeakRates rates = measure_peaks(pool, kernels, 0.1);
-  EXPECT_GT(rates.int8, 2.5 * rates.fma);
-  EXPECT_LT(rates.int8, 6 * rates.fma);
-}
-
 TEST(PeakRate, NullProbeIsZero) {
   ThreadPool pool({.n_threads = 1});
   EXPECT_EQ(peak_rate(pool, nullptr, 1.0), 0.0);

@@ -45,10 +45,6 @@ inline __m512i choose(int mask, __m512i a, __m512i b) noexcept {
   return _mm512_ternarylogic_epi32(_mm512_set1_epi32(mask), a, b, 0xca);
 }
 
-inline __m512i magnitudes_of(__m512i levels, uint64_t bytes) noexcept {
-  return _mm512_shuffle_epi8(_mm512_set1_epi64(static_cast<long long>(bytes)), levels);
-}
-
 // Eight entries of eight levels of 2 bits: a byte each.
 inline __m512i spread_octets(__m128i entries) noexcept {
   const __m512i x = _mm512_cvtepu16_epi64(entries);
@@ -66,22 +62,22 @@ inline __m512i spread_quads(__m256i entries) noexcept {
   return _mm512_and_si512(bytes, _mm512_set1_epi8(7));
 }
 
-// Codes of 32 entries of eight elements. index: the low eight bits of their numbers; high: bits 8,
-// 9, ... as masks, as many as the book needs.
+// The levels of 32 entries of eight elements. index: the low eight bits of their numbers; high:
+// bits 8, 9, ... as masks, as many as the book needs.
 template <size_t N>
 inline void read_octets(const uint16_t (&book)[N], __m256i index, const uint32_t* high,
-                        uint64_t magnitudes, Columns256& w) noexcept {
+                        Columns256& w) noexcept {
   const __m512i found = entries_of(book, index, high);
-  w.codes[0] = magnitudes_of(spread_octets(_mm512_castsi512_si128(found)), magnitudes);
-  w.codes[1] = magnitudes_of(spread_octets(_mm512_extracti32x4_epi32(found, 1)), magnitudes);
-  w.codes[2] = magnitudes_of(spread_octets(_mm512_extracti32x4_epi32(found, 2)), magnitudes);
-  w.codes[3] = magnitudes_of(spread_octets(_mm512_extracti32x4_epi32(found, 3)), magnitudes);
+  w.codes[0] = spread_octets(_mm512_castsi512_si128(found));
+  w.codes[1] = spread_octets(_mm512_extracti32x4_epi32(found, 1));
+  w.codes[2] = spread_octets(_mm512_extracti32x4_epi32(found, 2));
+  w.codes[3] = spread_octets(_mm512_extracti32x4_epi32(found, 3));
 }
 
 // The same of 64 entries of four elements.
 template <size_t N>
 inline void read_quads(const uint16_t (&book)[N], __m512i index, const uint64_t* high,
-                       uint64_t magnitudes, Columns256& w) noexcept {
+                       Columns256& w) noexcept {
   constexpr size_t kHigh = __builtin_ctzll(N) - 8;
   for (int half = 0; half < 2; ++half) {
     uint32_t bits[kHigh + 1];
@@ -89,10 +85,8 @@ inline void read_quads(const uint16_t (&book)[N], __m512i index, const uint64_t*
     const __m256i part =
         half == 0 ? _mm512_castsi512_si256(index) : _mm512_extracti64x4_epi64(index, 1);
     const __m512i found = entries_of(book, part, bits);
-    const __m512i low = spread_quads(_mm512_castsi512_si256(found));
-    w.codes[2 * half] = magnitudes_of(low, magnitudes);
-    w.codes[2 * half + 1] =
-        magnitudes_of(spread_quads(_mm512_extracti64x4_epi64(found, 1)), magnitudes);
+    w.codes[2 * half] = spread_quads(_mm512_castsi512_si256(found));
+    w.codes[2 * half + 1] = spread_quads(_mm512_extracti64x4_epi64(found, 1));
   }
 }
 

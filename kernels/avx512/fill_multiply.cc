@@ -12,7 +12,7 @@ template <Format F>
 void set_multiply(KernelTable& table) noexcept {
   if constexpr (format_info(F).group != 0) {
     MatmulKernels& m = table.matmul[index_of(F)];
-    using Super = typename SuperPanel<F>::Type;
+    using Super = SuperPanel<F>;
     if constexpr (std::is_void_v<Super>) {
       m.multiply = multiply_int8<kPanelOf<F>>;
     } else {

@@ -20,7 +20,7 @@ void set_unpacked(KernelTable& table) noexcept {
     MatmulKernels& m = table.matmul[index_of(F)];
     m.matvec = matvec<F, UnpackedDot<F>>;
     m.matvec_name = "avx512 unpacked";
-    using Super = typename SuperPanel<F>::Type;
+    using Super = SuperPanel<F>;
     if constexpr (std::is_void_v<Super>) {
       m.pack = pack_int8<F>;
       m.panel_bytes = panel_bytes<F>;

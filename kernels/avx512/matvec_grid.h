@@ -14,6 +14,12 @@ constexpr uint64_t kIq2Magnitudes = 43ull << 16 | 25 << 8 | 8;
 constexpr uint64_t kIq3xxsMagnitudes = 0x3e342c241c140c04;
 constexpr uint64_t kIq3sMagnitudes = 0x0f0d0b0907050301;
 
+// The magnitude of level l is byte l of `bytes`.
+inline void to_magnitudes(uint64_t bytes, Columns256& w) noexcept {
+  const __m512i table = _mm512_set1_epi64(static_cast<long long>(bytes));
+  for (__m512i& codes : w.codes) codes = _mm512_shuffle_epi8(table, codes);
+}
+
 // ---- signs and scales
 
 inline void read_signs(const uint8_t* signs, Columns256& w) noexcept {
@@ -70,7 +76,8 @@ struct BlockReader<BlockIQ2_XXS> : SignsReader<BlockIQ2_XXS, 8> {
   static void read(const BlockIQ2_XXS& b, const Heads&, size_t, Columns256& w) noexcept {
     const __m512i groups = _mm512_loadu_si512(b.qs);  // four indices, then signs and scale
     const __m256i index = _mm512_cvtepi64_epi32(groups);
-    read_octets(kIq2xxsBook, index, nullptr, kIq2Magnitudes, w);
+    read_octets(kIq2xxsBook, index, nullptr, w);
+    to_magnitudes(kIq2Magnitudes, w);
     read_signs_and_scales(_mm512_cvtepi64_epi32(_mm512_srli_epi64(groups, 32)), w);
   }
 };
@@ -81,7 +88,8 @@ struct BlockReader<BlockIQ2_XS> : SignsReader<BlockIQ2_XS, 8> {
     const __m512i words = _mm512_loadu_si512(b.qs);  // nine bits of index, seven of signs
     const __m256i index = _mm512_cvtepi16_epi8(words);
     const uint32_t ninth = _mm512_test_epi16_mask(words, _mm512_set1_epi16(256));
-    read_octets(kIq2xsBook, index, &ninth, kIq2Magnitudes, w);
+    read_octets(kIq2xsBook, index, &ninth, w);
+    to_magnitudes(kIq2Magnitudes, w);
     look_up_signs(_mm512_cvtepi16_epi8(_mm512_srli_epi16(words, 9)), w);
     read_nibble_scales(b.scales, w);
   }
@@ -93,7 +101,8 @@ struct BlockReader<BlockIQ2_S> : SignsReader<BlockIQ2_S, 8> {
     const uint64_t pairs = load_as<uint64_t>(b.qh);  // two bits an index
     const uint32_t high[] = {static_cast<uint32_t>(_pext_u64(pairs, 0x5555555555555555)),
                              static_cast<uint32_t>(_pext_u64(pairs, 0xaaaaaaaaaaaaaaaa))};
-    read_octets(kIq2sBook, load32(b.qs), high, kIq2Magnitudes, w);
+    read_octets(kIq2sBook, load32(b.qs), high, w);
+    to_magnitudes(kIq2Magnitudes, w);
     read_signs(b.signs, w);
     read_nibble_scales(b.scales, w);
   }
@@ -102,7 +111,8 @@ struct BlockReader<BlockIQ2_S> : SignsReader<BlockIQ2_S, 8> {
 template <>
 struct BlockReader<BlockIQ3_XXS> : SignsReader<BlockIQ3_XXS, 4> {
   static void read(const BlockIQ3_XXS& b, const Heads&, size_t, Columns256& w) noexcept {
-    read_quads(kIq3xxsBook, _mm512_loadu_si512(b.qs), nullptr, kIq3xxsMagnitudes, w);
+    read_quads(kIq3xxsBook, _mm512_loadu_si512(b.qs), nullptr, w);
+    to_magnitudes(kIq3xxsMagnitudes, w);
     read_signs_and_scales(load32(b.scales_signs), w);
   }
 };
@@ -111,7 +121,8 @@ template <>
 struct BlockReader<BlockIQ3_S> : SignsReader<BlockIQ3_S, 1> {
   static void read(const BlockIQ3_S& b, const Heads&, size_t, Columns256& w) noexcept {
     const uint64_t ninth = load_as<uint64_t>(b.qh);
-    read_quads(kIq3sBook, _mm512_loadu_si512(b.qs), &ninth, kIq3sMagnitudes, w);
+    read_quads(kIq3sBook, _mm512_loadu_si512(b.qs), &ninth, w);
+    to_magnitudes(kIq3sMagnitudes, w);
     read_signs(b.signs, w);
     const uint64_t codes = _pdep_u64(load_as<uint32_t>(b.scales), 0x0f0f0f0f0f0f0f0f);
     const __m512i scales =

@@ -10,9 +10,9 @@ namespace lathe {
 namespace {
 
 template <size_t T>
-inline void start(__m512i value, __m512i acc[T][2]) noexcept {
+inline void clear(__m512i sum[T][2]) noexcept {
 #pragma GCC unroll 8
-  for (size_t t = 0; t < T; ++t) acc[t][0] = acc[t][1] = value;
+  for (size_t t = 0; t < T; ++t) sum[t][0] = sum[t][1] = _mm512_setzero_si512();
 }
 
 // -127 times the sum of 256 codes, from -128 times those of 32.
@@ -56,10 +56,10 @@ template <size_t T>
 inline void multiply_chunk(OneScaleMins, const uint8_t* panel, const TokenView& x, size_t chunk,
                            __m512 part[T][2]) noexcept {
   __m512i acc[T][2];
-  start<T>(_mm512_setzero_si512(), acc);
+  clear<T>(acc);
   dot_256<T>(panel + OneScaleMins::kHeader, x, chunk, acc);
   to_floats<T>(panel, acc, part);
-  start<T>(_mm512_setzero_si512(), acc);
+  clear<T>(acc);
   const uint8_t* mins = panel + OneScaleMins::kMins;
   for (size_t p = 0; p < 8; ++p, mins += 128) {
     const __m512i m0 = _mm512_loadu_si512(mins), m1 = _mm512_loadu_si512(mins + 64);

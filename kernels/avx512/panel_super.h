@@ -22,25 +22,10 @@ struct OneScaleMins {
 
 // Which of them a format has; void: none.
 template <Format F>
-struct SuperPanel {
-  using Type = void;
-};
-template <>
-struct SuperPanel<Format::Q2_K> {
-  using Type = OneScaleMins;
-};
-template <>
-struct SuperPanel<Format::Q3_K> {
-  using Type = OneScale;
-};
-template <>
-struct SuperPanel<Format::TQ1_0> {
-  using Type = OneScale;
-};
-template <>
-struct SuperPanel<Format::TQ2_0> {
-  using Type = OneScale;
-};
+using SuperPanel = std::conditional_t<
+    F == Format::Q2_K, OneScaleMins,
+    std::conditional_t<F == Format::Q3_K || F == Format::TQ1_0 || F == Format::TQ2_0, OneScale,
+                       void>>;
 
 template <class P>
 struct SuperShape {

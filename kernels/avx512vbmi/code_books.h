@@ -98,15 +98,11 @@ constexpr ByteOrder kQuadOrder = [] {
   return o;
 }();
 
-inline __m512i magnitudes_of(__m512i levels, uint64_t bytes) noexcept {
-  return _mm512_shuffle_epi8(_mm512_set1_epi64(static_cast<long long>(bytes)), levels);
-}
-
-// Codes of 32 entries of eight elements. index: the low eight bits of their numbers; high: bits 8,
-// 9, ... as masks, as many as the book needs.
+// The levels of 32 entries of eight elements. index: the low eight bits of their numbers; high:
+// bits 8, 9, ... as masks, as many as the book needs.
 template <size_t N>
 inline void read_octets(const BookBytes<N>& book, __m256i index, const uint32_t* high,
-                        uint64_t magnitudes, Columns256& w) noexcept {
+                        Columns256& w) noexcept {
   constexpr size_t kHigh = __builtin_ctzll(N) - 8;
   const auto twice = [](uint64_t bits) { return bits | bits << 32; };
   __mmask64 bits[kHigh + 2] = {twice(static_cast<uint32_t>(_mm256_movepi8_mask(index)))};
@@ -118,16 +114,14 @@ inline void read_octets(const BookBytes<N>& book, __m256i index, const uint32_t*
   for (int k = 0; k < 4; ++k) {
     const __m512i from = _mm512_add_epi8(order, _mm512_set1_epi8(static_cast<char>(8 * k)));
     const __m512i bytes = _mm512_permutexvar_epi8(from, found);
-    const __m512i levels =
-        _mm512_and_si512(_mm512_multishift_epi64_epi8(fields, bytes), _mm512_set1_epi8(3));
-    w.codes[k] = magnitudes_of(levels, magnitudes);
+    w.codes[k] = _mm512_and_si512(_mm512_multishift_epi64_epi8(fields, bytes), _mm512_set1_epi8(3));
   }
 }
 
 // The same of 64 entries of four elements.
 template <size_t N>
 inline void read_quads(const BookBytes<N>& book, __m512i index, const uint64_t* high,
-                       uint64_t magnitudes, Columns256& w) noexcept {
+                       Columns256& w) noexcept {
   constexpr size_t kHigh = __builtin_ctzll(N) - 8;
   __mmask64 bits[kHigh + 1] = {_mm512_movepi8_mask(index)};
   for (size_t i = 0; i < kHigh; ++i) bits[i + 1] = high[i];
@@ -138,9 +132,8 @@ inline void read_quads(const BookBytes<N>& book, __m512i index, const uint64_t* 
   for (int k = 0; k < 4; ++k) {
     const __m512i from = _mm512_add_epi8(order, _mm512_set1_epi8(static_cast<char>(16 * k)));
     const __m512i bytes = _mm512_permutex2var_epi8(low_bytes, from, high_bytes);
-    const __m512i levels =
+    w.codes[k] =
         _mm512_and_si512(_mm512_multishift_epi64_epi8(fields, bytes), _mm512_set1_epi8(15));
-    w.codes[k] = magnitudes_of(levels, magnitudes);
   }
 }
 

@@ -1,6 +1,6 @@
 // Products with few tokens straight from the blocks of the i-quants with code books.
 #include "kernels/avx512vbmi/code_books.h"
-//
+// before what reads blocks by it:
 #include "kernels/avx512/matvec_grid.h"
 #include "kernels/avx512vbmi/fill.h"
 

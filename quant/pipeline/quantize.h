@@ -5,9 +5,9 @@
 // depend on the number of threads. The output has a temporary name until it is complete; then it is
 // opened again and verified (quant/pipeline/verify.h) before it gets its name.
 //
-// A job that is stopped keeps what is finished beside the output (OUT.part and its journal, see
-// quant/pipeline/journal.h); the same job with `resume` goes on from there. Any other end without
-// success leaves nothing.
+// A job that is stopped, or whose disk is full, keeps what is finished beside the output (OUT.part
+// and its journal, see quant/pipeline/journal.h); the same job with `resume` goes on from there.
+// Any other end without success leaves nothing.
 #pragma once
 
 #include <cstdint>

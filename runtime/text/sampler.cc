@@ -84,27 +84,18 @@ SamplerStep step_of(std::string_view name) {
   throw usage_error(fmt::format("there is no sampler {}; there are: {}", quoted(name), known));
 }
 
-// Waiting times that are exponentially distributed with rate 1, one a token: from its number in the
-// sequence of splitmix64 that begins with the key.
-class WaitingTimes {
- public:
-  explicit WaitingTimes(std::uint64_t key) noexcept : key_(key) {}
-
-  // Time of the token at `rate`, or anything not below `least` where it is not below that. Most
-  // tokens lose, and most of those without a logarithm: exp(-x) is at least 1 - x.
-  double at_rate(double rate, Token token, double least) const {
-    constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15, kNumbers = std::uint64_t{1} << 53;
-    constexpr double kMargin = 1e-9;  // for what was rounded
-    const std::uint64_t number =
-        RandomNumbers(key_ + static_cast<std::uint64_t>(token) * kStep).below(kNumbers);
-    const double u = (static_cast<double>(number) + 1) / static_cast<double>(kNumbers);
-    if (u < 1 - rate * least - kMargin) return least;
-    return -std::log(u) / rate;
-  }
-
- private:
-  std::uint64_t key_;
-};
+// Exponentially distributed with this rate, from the token's number in the sequence of splitmix64
+// that begins with the key; or `least` where it is not below that. Most tokens lose, and most of
+// those without a logarithm: exp(-x) is at least 1 - x.
+double waiting_time(std::uint64_t key, Token token, double rate, double least) {
+  constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15, kNumbers = std::uint64_t{1} << 53;
+  constexpr double kMargin = 1e-9;  // for what was rounded
+  const std::uint64_t number =
+      RandomNumbers(key + static_cast<std::uint64_t>(token) * kStep).below(kNumbers);
+  const double u = (static_cast<double>(number) + 1) / static_cast<double>(kNumbers);
+  if (u < 1 - rate * least - kMargin) return least;
+  return std::min(-std::log(u) / rate, least);
+}
 
 }  // namespace
 
@@ -318,13 +309,13 @@ Token Sampler::draw_mirostat() {
 // never drawn.
 Token Sampler::draw() {
   softmax(candidates_, probabilities_);
-  const WaitingTimes times(random_());
+  const std::uint64_t key = random_();
   Token drawn = candidates_.front().token;
   double least = HUGE_VAL;
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     if (probabilities_[i] <= 0) continue;
-    const double time = times.at_rate(probabilities_[i], candidates_[i].token, least);
-    if (!(time < least)) continue;
+    const double time = waiting_time(key, candidates_[i].token, probabilities_[i], least);
+    if (time >= least) continue;
     least = time;
     drawn = candidates_[i].token;
   }

@@ -13,7 +13,6 @@
 #include <functional>
 
 #include "kernels/tiers.h"
-#include "quant/pipeline/journal.h"
 #include "quant/pipeline/provenance.h"
 #include "quant/pipeline/quantize.h"
 #include "runtime/base/error.h"
@@ -21,7 +20,6 @@
 #include "runtime/identity/build_info.h"
 #include "tests/support/error_of.h"
 #include "tests/support/golden.h"
-#include "tests/support/output.h"
 #include "tests/support/permuted_source.h"
 #include "tests/support/source_path.h"
 #include "tests/support/temp_dir.h"
@@ -480,26 +478,6 @@ TEST_F(Pipeline, TheFileSaysHowItWasMade) {
   for (const MetadataEntry& e : plain.metadata()) {
     EXPECT_FALSE(e.key.starts_with("lathe.")) << e.key;
   }
-}
-
-TEST(Journal, ALineThatWasCutOffDoesNotCount) {
-  const TempDir dir;
-  const std::string path = dir.file("q");
-  {
-    JournalWriter journal(test::output(journal_path(path)), {"job", {}, {{"a", "1"}, {"b", "2"}}});
-    journal.keep(true);
-  }
-  EXPECT_EQ(read_journal(path).tensors.size(), 2u);
-  fs::resize_file(journal_path(path), fs::file_size(journal_path(path)) - 4);
-  const JournalContents contents = read_journal(path);
-  EXPECT_EQ(contents.job, "job");
-  ASSERT_EQ(contents.tensors.size(), 1u);
-  EXPECT_EQ(contents.tensors[0].name, "a");
-  std::FILE* file = std::fopen(journal_path(path).c_str(), "w");
-  std::fputs("[1,2]\nnot json\n", file);
-  std::fclose(file);
-  EXPECT_TRUE(read_journal(path).job.empty());
-  EXPECT_TRUE(read_journal(path).foreign);
 }
 
 }  // namespace

@@ -74,11 +74,11 @@ std::string number_expression(const NumberBounds& bounds, const SchemaPath& path
 
 // The inside of a JSON string, between its quotes.
 std::string pattern_expression(const std::string& pattern, const SchemaPath& path);
-// The name of a rule of json_rules(), whose texts all have these lengths, in characters.
-struct TextLengths {
+struct TextLengths {  // in characters
   std::size_t least = 0;
   std::optional<std::size_t> most{};
 };
+// The name of a rule of json_rules(). Error where not all of its texts have these lengths.
 std::string format_expression(const std::string& format, const TextLengths& lengths,
                               const SchemaPath& path);
 
